@@ -1,0 +1,1 @@
+"""Who may be written to, and why everybody else may not: the eligibility gate and the hold-out."""

@@ -1,0 +1,58 @@
+"""The e-mail ledger, provider events and suppressions in the operational store."""
+
+import sqlalchemy as sa
+
+from engagement_pipeline.platform.sql import UtcDateTime, metadata
+
+emails = sa.Table(
+    "emails",
+    metadata,
+    sa.Column("email_id", sa.String(32), primary_key=True),
+    sa.Column("user_id", sa.String(128), nullable=False),
+    sa.Column("address_key", sa.String(64), nullable=False),
+    sa.Column("campaign", sa.String(64), nullable=False),
+    sa.Column("step", sa.Integer, nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("reason", sa.String(64)),
+    sa.Column("score", sa.Float, nullable=False),
+    sa.Column("band", sa.String(16), nullable=False),
+    sa.Column("value_at_risk", sa.Float, nullable=False),
+    sa.Column("variant", sa.String(64)),
+    # The copy with its placeholders, no name in it; rendered when it is sent or looked at. Empty for the hold-out.
+    sa.Column("copy", sa.JSON),
+    sa.Column("copywriter", sa.String(64)),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("claimed_by", sa.String(64)),
+    sa.Column("claimed_until", UtcDateTime),
+    sa.Column("not_before", UtcDateTime),
+    sa.Column("provider", sa.String(32)),
+    sa.Column("provider_message_id", sa.String(256)),
+    sa.Column("decided_at", UtcDateTime, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("sent_at", UtcDateTime),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.UniqueConstraint("user_id", "campaign", "step"),
+    sa.Index("ix_emails_status_value_at_risk", "status", "value_at_risk"),
+    sa.Index("ix_emails_address_key_sent_at", "address_key", "sent_at"),
+)
+
+email_events = sa.Table(
+    "email_events",
+    metadata,
+    sa.Column("event_id", sa.String(128), primary_key=True),
+    sa.Column("email_id", sa.String(32), index=True),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("source", sa.String(32), nullable=False),
+    sa.Column("occurred_at", UtcDateTime, nullable=False),
+    sa.Column("received_at", UtcDateTime, nullable=False),
+    sa.Column("original", sa.Text, nullable=False),
+)
+
+suppressions = sa.Table(
+    "suppressions",
+    metadata,
+    sa.Column("address_key", sa.String(64), primary_key=True),
+    sa.Column("reason", sa.String(32), nullable=False),
+    sa.Column("source", sa.String(64), nullable=False),
+    sa.Column("suppressed_at", UtcDateTime, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""Whether writing helped: attribution of orders and the lift of mailed against held-out users."""

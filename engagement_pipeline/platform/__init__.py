@@ -1,0 +1,1 @@
+"""What every room stands on: settings, clock, operational store engine, warehouse, logging. No rules live here."""

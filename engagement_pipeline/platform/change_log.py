@@ -1,0 +1,61 @@
+"""The operational store's change log: what changed, in commit order, appended in the changing transaction.
+
+Readers keep an offset (`seq`) and fetch the current rows of what changed after it, so a change that is read twice does
+no harm and one that is overtaken by a newer change is simply read in its newest form.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+import sqlalchemy as sa
+
+from engagement_pipeline.platform.sql import UtcDateTime, metadata
+
+Entity = Literal["user", "order", "touch", "email", "event", "suppression", "rejected"]
+Operation = Literal["created", "updated", "deleted"]
+
+# What people and shops do; the rest is our own writing, to which the system must not react.
+USER_DATA: tuple[Entity, ...] = ("user", "order")
+
+change_log = sa.Table(
+    "change_log",
+    metadata,
+    sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("entity", sa.String(16), nullable=False),
+    sa.Column("entity_id", sa.String(256), nullable=False),
+    sa.Column("user_id", sa.String(256)),
+    sa.Column("operation", sa.String(16), nullable=False),
+    sa.Column("changed_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+_POSTGRES_LOCK = 0x656E67
+
+
+class Change(NamedTuple):
+    """One entry: `user_id` is empty where the change concerns no user."""
+
+    entity: Entity
+    entity_id: str
+    user_id: str | None
+    operation: Operation
+
+
+def append(connection: sa.Connection, changes: Iterable[Change], changed_at: datetime) -> None:
+    """Append changes inside the caller's transaction."""
+    rows = [{**change._asdict(), "changed_at": changed_at} for change in changes]
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql":
+        # Sequence numbers are drawn before commit: without the lock a reader could pass a number still uncommitted.
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTGRES_LOCK)))
+    connection.execute(sa.insert(change_log), rows)
+
+
+def last_seq(connection: sa.Connection, entities: Sequence[Entity] | None = None) -> int:
+    """Return the newest sequence number, of the given entities where named; 0 for an empty log."""
+    query = sa.select(sa.func.coalesce(sa.func.max(change_log.c.seq), 0))
+    if entities is not None:
+        query = query.where(change_log.c.entity.in_(entities))
+    return connection.execute(query).scalar_one()

@@ -1,0 +1,13 @@
+"""The only place that reads the clock. Everything else takes the time as a parameter."""
+
+from datetime import date, datetime, timezone
+
+
+def now() -> datetime:
+    """Return the current time, timezone-aware, in UTC."""
+    return datetime.now(timezone.utc)
+
+
+def today() -> date:
+    """Return the current day in UTC: the day that scores are computed as of."""
+    return now().date()

@@ -1,0 +1,108 @@
+"""Every setting of the system, read from `ENGAGEMENT_*` variables and validated once.
+
+Nested settings use a double underscore: `ENGAGEMENT_GATE__COOL_DOWN_DAYS=35`.
+The defaults need no account: SQLite, DuckDB, template copy, an outbox folder.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+# Published with the source on purpose: it protects nobody, so `live` refuses to start with it.
+DEVELOPMENT_KEY = "development-only-key-do-not-use-for-real-addresses"
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ScoringSettings(_Group):
+    """How the engagement score is computed; see `scoring/score.sql` for the formula."""
+
+    horizon_days: int = Field(90, ge=1, le=730, description="Days ahead in which an order counts as coming back.")
+    email_factor: float = Field(2 / 3, gt=0, le=1, description="Factor on the odds after an e-mail without an order.")
+    email_factor_days: int = Field(7, ge=0, description="Days after an e-mail in which that factor applies.")
+    default_gap_days: float = Field(45, gt=0, description="Mean gap between order days when nobody ordered twice.")
+    critical_below: float = Field(30, ge=0, le=100)
+    at_risk_below: float = Field(50, ge=0, le=100, description="The threshold: users below it are at risk.")
+    moderate_below: float = Field(70, ge=0, le=100)
+
+    @model_validator(mode="after")
+    def _bands_are_ordered(self) -> "ScoringSettings":
+        if not self.critical_below < self.at_risk_below < self.moderate_below:
+            raise ValueError("bands must rise: critical_below < at_risk_below < moderate_below")
+        return self
+
+
+class GateSettings(_Group):
+    """Who may be written to; see `cohorts/gate.sql`."""
+
+    min_silence_days: int = Field(30, ge=0, description="Fewest days since the last order.")
+    max_silence_days: int = Field(365, ge=1, description="Most days since the last order.")
+    cool_down_days: int = Field(28, ge=1, description="Fewest days between two e-mails to one address.")
+    max_emails_per_silence: int = Field(3, ge=1, description="Most e-mails since the last order.")
+    hold_out_share: float = Field(0.1, ge=0, le=0.5, description="Share of addresses never written to, to measure.")
+    sending_hour_from: int = Field(9, ge=0, le=23, description="First hour of sending, in the user's time zone.")
+    sending_hour_to: int = Field(20, ge=1, le=24, description="Hour at which sending ends, in the user's time zone.")
+
+    @model_validator(mode="after")
+    def _ranges_are_not_empty(self) -> "GateSettings":
+        if self.min_silence_days > self.max_silence_days:
+            raise ValueError("min_silence_days must not exceed max_silence_days")
+        if self.sending_hour_from >= self.sending_hour_to:
+            raise ValueError("sending_hour_from must be before sending_hour_to")
+        return self
+
+
+class Settings(BaseSettings):
+    """All settings; immutable once read."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ENGAGEMENT_", env_nested_delimiter="__", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    data_dir: Path = Field(PROJECT_ROOT / "data" / "local", description="Where a run writes; ignored by git.")
+    database_url: str = Field("", description="SQLAlchemy URL of the operational store; empty: SQLite in data_dir.")
+    warehouse_memory_limit: str = Field("1GB", description="DuckDB's memory limit.")
+    warehouse_wait_seconds: float = Field(60, ge=0, description="How long to wait for the warehouse's lock.")
+    secret_key: SecretStr = Field(SecretStr(DEVELOPMENT_KEY), min_length=16, description="Keys the address hashes.")
+    brand_file: Path = PROJECT_ROOT / "data" / "brand.yaml"
+    campaign: str = Field("win-back", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    send_mode: Literal["outbox", "dry_run", "live"] = "outbox"
+    attribution_days: int = Field(28, ge=1, le=365, description="Days after a decision in which orders count.")
+    scoring: ScoringSettings = ScoringSettings()
+    gate: GateSettings = GateSettings()
+
+    @model_validator(mode="after")
+    def _an_email_never_makes_the_next_likelier(self) -> "Settings":
+        # An e-mail lowers the score for a while; were the cool-down shorter, it would itself invite the next one.
+        if self.gate.cool_down_days < self.scoring.email_factor_days:
+            raise ValueError("gate.cool_down_days must be at least scoring.email_factor_days")
+        return self
+
+    @property
+    def store_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir / 'engagement.db'}"
+
+    @property
+    def warehouse_path(self) -> Path:
+        return self.data_dir / "warehouse.duckdb"
+
+    @property
+    def outbox_dir(self) -> Path:
+        return self.data_dir / "outbox"
+
+    @property
+    def incoming_dir(self) -> Path:
+        return self.data_dir / "incoming"
+
+
+@cache
+def get_settings() -> Settings:
+    """Read and validate the environment once per process."""
+    return Settings()

@@ -1,0 +1,1 @@
+"""How likely a user is to order again: the formula, its population parameters, score tables, explanation, backtest."""
