@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 import sqlalchemy as sa
 
-from engagement_pipeline.platform.sql import UtcDateTime, metadata
+from engagement_pipeline.platform.sql import UtcDateTime, insert_or_ignore, metadata
 
 Entity = Literal["user", "order", "touch", "email", "event", "suppression", "rejected"]
 Operation = Literal["created", "updated", "deleted"]
@@ -28,6 +28,14 @@ change_log = sa.Table(
     sa.Column("operation", sa.String(16), nullable=False),
     sa.Column("changed_at", UtcDateTime, nullable=False),
     sqlite_autoincrement=True,
+)
+
+# One row per reader: the newest change that it has asked a run to process.
+change_claims = sa.Table(
+    "change_claims",
+    metadata,
+    sa.Column("reader", sa.String(64), primary_key=True),
+    sa.Column("seq", sa.BigInteger, nullable=False),
 )
 
 _POSTGRES_LOCK = 0x656E67
@@ -53,9 +61,21 @@ def append(connection: sa.Connection, changes: Iterable[Change], changed_at: dat
     connection.execute(sa.insert(change_log), rows)
 
 
-def last_seq(connection: sa.Connection, entities: Sequence[Entity] | None = None) -> int:
-    """Return the newest sequence number, of the given entities where named; 0 for an empty log."""
-    query = sa.select(sa.func.coalesce(sa.func.max(change_log.c.seq), 0))
-    if entities is not None:
-        query = query.where(change_log.c.entity.in_(entities))
-    return connection.execute(query).scalar_one()
+def newest(connection: sa.Connection, after: int, entities: Sequence[Entity] = USER_DATA) -> int | None:
+    """Return the newest sequence number beyond `after` of the given entities; None where there is none."""
+    query = sa.select(sa.func.max(change_log.c.seq)).where(change_log.c.seq > after, change_log.c.entity.in_(entities))
+    seq: int | None = connection.execute(query).scalar_one()
+    return seq
+
+
+def claimed(connection: sa.Connection, reader: str) -> int:
+    """Return the newest change that the reader has claimed; 0 if it never has."""
+    query = sa.select(change_claims.c.seq).where(change_claims.c.reader == reader)
+    return connection.execute(query).scalar_one_or_none() or 0
+
+
+def claim(connection: sa.Connection, reader: str, seq: int) -> bool:
+    """Claim all changes up to `seq`; False where somebody else has claimed them already."""
+    insert_or_ignore(connection, change_claims, [{"reader": reader, "seq": 0}])
+    moved = sa.update(change_claims).where(change_claims.c.reader == reader, change_claims.c.seq < seq).values(seq=seq)
+    return connection.execute(moved).rowcount == 1

@@ -81,7 +81,7 @@ def set_offset(connection: duckdb.DuckDBPyConnection, consumer: str, seq: int) -
 
 def _open(path: str, memory_limit: str, wait_seconds: float, read_only: bool) -> duckdb.DuckDBPyConnection:
     deadline = time.monotonic() + wait_seconds
-    config = {"memory_limit": memory_limit, "preserve_insertion_order": "false", "TimeZone": "UTC"}
+    config: dict[str, str | bool | int | float | list[str]] = {"memory_limit": memory_limit, "preserve_insertion_order": "false", "TimeZone": "UTC"}
     while True:
         try:
             return duckdb.connect(path, read_only=read_only, config=config)

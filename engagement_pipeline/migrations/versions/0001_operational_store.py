@@ -14,6 +14,12 @@ depends_on = None
 def upgrade() -> None:
 
     op.create_table(
+        "change_claims",
+        sa.Column("reader", sa.String(length=64), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("reader", name=op.f("pk_change_claims")),
+    )
+    op.create_table(
         "change_log",
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("entity", sa.String(length=16), nullable=False),
@@ -176,3 +182,4 @@ def downgrade() -> None:
 
     op.drop_table("email_events")
     op.drop_table("change_log")
+    op.drop_table("change_claims")
