@@ -81,10 +81,13 @@ def set_offset(connection: duckdb.DuckDBPyConnection, consumer: str, seq: int) -
 
 def _open(path: str, memory_limit: str, wait_seconds: float, read_only: bool) -> duckdb.DuckDBPyConnection:
     deadline = time.monotonic() + wait_seconds
-    config: dict[str, str | bool | int | float | list[str]] = {"memory_limit": memory_limit, "preserve_insertion_order": "false", "TimeZone": "UTC"}
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": memory_limit,
+        "preserve_insertion_order": "false",
+    }
     while True:
         try:
-            return duckdb.connect(path, read_only=read_only, config=config)
+            connection = duckdb.connect(path, read_only=read_only, config=config)
         except duckdb.IOException as error:
             if "lock" not in str(error).lower():
                 raise
@@ -92,3 +95,7 @@ def _open(path: str, memory_limit: str, wait_seconds: float, read_only: bool) ->
                 message = f"the warehouse is in use by another process; gave up after {wait_seconds:g} s"
                 raise WarehouseBusyError(message) from error
             time.sleep(_RETRY_SECONDS)
+        else:
+            # Belongs to an extension, so it can be set only once the connection is open.
+            connection.execute("SET TimeZone = 'UTC'")
+            return connection
