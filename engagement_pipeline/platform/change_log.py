@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 import sqlalchemy as sa
 
+from engagement_pipeline.platform import facts
 from engagement_pipeline.platform.sql import UtcDateTime, insert_or_ignore, metadata
 
 Entity = Literal["user", "order", "touch", "email", "event", "suppression", "rejected"]
@@ -39,6 +40,7 @@ change_claims = sa.Table(
 )
 
 _POSTGRES_LOCK = 0x656E67
+_PRUNED_TO = "change_log_pruned_to"
 
 
 class Change(NamedTuple):
@@ -55,10 +57,19 @@ def append(connection: sa.Connection, changes: Iterable[Change], changed_at: dat
     rows = [{**change._asdict(), "changed_at": changed_at} for change in changes]
     if not rows:
         return
+    lock(connection)
+    connection.execute(sa.insert(change_log), rows)
+
+
+def lock(connection: sa.Connection) -> None:
+    """Become the only writer until the transaction ends.
+
+    `append` does so by itself. Who reads rows to decide what to write takes the lock first, before it locks any row:
+    on SQLite a writing transaction is alone from its start, on PostgreSQL it would otherwise decide on stale rows.
+    """
     if connection.dialect.name == "postgresql":
         # Sequence numbers are drawn before commit: without the lock a reader could pass a number still uncommitted.
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTGRES_LOCK)))
-    connection.execute(sa.insert(change_log), rows)
 
 
 def newest(connection: sa.Connection, after: int, entities: Sequence[Entity] = USER_DATA) -> int | None:
@@ -79,3 +90,31 @@ def claim(connection: sa.Connection, reader: str, seq: int) -> bool:
     insert_or_ignore(connection, change_claims, [{"reader": reader, "seq": 0}])
     moved = sa.update(change_claims).where(change_claims.c.reader == reader, change_claims.c.seq < seq).values(seq=seq)
     return connection.execute(moved).rowcount == 1
+
+
+def prune_change_log(connection: sa.Connection, before: datetime, up_to_seq: int) -> int:
+    """Delete entries older than `before` that every reader has passed; return how many.
+
+    The newest entry always stays, so that sequence numbers never seem to go backwards. How far the log was cut is kept,
+    so that a reader whose offset is older than that knows that it has to start afresh (`pruned_to`).
+
+    Args:
+        connection: a writing transaction.
+        before: entries changed at this moment or later stay.
+        up_to_seq: the smallest offset of all readers: entries beyond it stay.
+    """
+    lock(connection)
+    newest_seq = connection.execute(sa.select(sa.func.max(change_log.c.seq))).scalar_one() or 0
+    kept_from = connection.execute(
+        sa.select(sa.func.min(change_log.c.seq)).where(change_log.c.changed_at >= before)
+    ).scalar_one()
+    last = min(up_to_seq, newest_seq - 1, newest_seq if kept_from is None else kept_from - 1)
+    deleted = connection.execute(sa.delete(change_log).where(change_log.c.seq <= last)).rowcount
+    if deleted:
+        facts.put(connection, _PRUNED_TO, str(last))
+    return deleted
+
+
+def pruned_to(connection: sa.Connection) -> int:
+    """Return the newest sequence number that has been pruned; 0 if none was."""
+    return int(facts.get(connection, _PRUNED_TO) or 0)

@@ -20,6 +20,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("reader", name=op.f("pk_change_claims")),
     )
     op.create_table(
+        "run_failures",
+        sa.Column("run_id", sa.String(length=64), nullable=False),
+        sa.Column("job", sa.String(length=128), nullable=False),
+        sa.Column("steps", sa.String(length=512), nullable=False),
+        sa.Column("error", sa.String(length=128), nullable=False),
+        sa.Column("failed_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("run_id", name=op.f("pk_run_failures")),
+    )
+    op.create_table(
         "change_log",
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("entity", sa.String(length=16), nullable=False),
@@ -119,6 +128,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_scores")),
     )
     op.create_table(
+        "store_facts",
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("value", sa.String(length=200), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_store_facts")),
+    )
+    op.create_table(
         "suppressions",
         sa.Column("address_key", sa.String(length=64), nullable=False),
         sa.Column("reason", sa.String(length=32), nullable=False),
@@ -165,6 +180,7 @@ def downgrade() -> None:
 
     op.drop_table("users")
     op.drop_table("suppressions")
+    op.drop_table("store_facts")
     op.drop_table("scores")
     op.drop_table("rejected_records")
     op.drop_table("published_revision")
@@ -182,4 +198,5 @@ def downgrade() -> None:
 
     op.drop_table("email_events")
     op.drop_table("change_log")
+    op.drop_table("run_failures")
     op.drop_table("change_claims")
