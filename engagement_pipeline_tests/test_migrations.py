@@ -5,6 +5,7 @@ from alembic.migration import MigrationContext
 
 import engagement_pipeline.delivery.tables
 import engagement_pipeline.platform.change_log
+import engagement_pipeline.platform.run_failures
 import engagement_pipeline.scoring.tables
 import engagement_pipeline.users.tables  # noqa: F401
 from engagement_pipeline.migrations import upgrade

@@ -4,6 +4,7 @@ Nested settings use a double underscore: `ENGAGEMENT_GATE__COOL_DOWN_DAYS=35`.
 The defaults need no account: SQLite, DuckDB, template copy, an outbox folder.
 """
 
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -74,6 +75,7 @@ class Settings(BaseSettings):
     brand_file: Path = PROJECT_ROOT / "data" / "brand.yaml"
     campaign: str = Field("win-back", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     send_mode: Literal["outbox", "dry_run", "live"] = "outbox"
+    history_from: date = Field(date(2026, 1, 1), description="First day of the score history.")
     attribution_days: int = Field(28, ge=1, le=365, description="Days after a decision in which orders count.")
     scoring: ScoringSettings = ScoringSettings()
     gate: GateSettings = GateSettings()

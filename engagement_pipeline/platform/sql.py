@@ -78,17 +78,36 @@ def insert_or_ignore(connection: sa.Connection, table: sa.Table, rows: list[dict
     return before.rowcount
 
 
-def upsert(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]], columns: Iterable[str]) -> None:
-    """Insert rows, or update the named columns of those whose primary key exists."""
+def upsert(
+    connection: sa.Connection,
+    table: sa.Table,
+    rows: list[dict[str, Any]],
+    columns: Iterable[str],
+    *,
+    unless_equal: Iterable[str] = (),
+) -> int:
+    """Insert rows, or update the named columns of those whose primary key exists; return how many were written.
+
+    Args:
+        connection: a transaction that may write.
+        table: where to; has a primary key.
+        rows: complete rows.
+        columns: what to update.
+        unless_equal: where named, a row that exists with equal values in these columns is left as it is.
+    """
     if not rows:
-        return
+        return 0
     statement = _insert(connection, table)
-    connection.execute(
+    differs = [table.c[name].is_distinct_from(statement.excluded[name]) for name in unless_equal]
+    written = connection.execute(
         statement.on_conflict_do_update(
-            index_elements=list(table.primary_key.columns), set_={name: statement.excluded[name] for name in columns}
+            index_elements=list(table.primary_key.columns),
+            set_={name: statement.excluded[name] for name in columns},
+            where=sa.or_(*differs) if differs else None,
         ),
         rows,
     )
+    return int(written.rowcount)
 
 
 def _insert(connection: sa.Connection, table: sa.Table) -> Any:

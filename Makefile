@@ -1,0 +1,52 @@
+# Everything runs in a virtual environment of its own; nothing outside this folder is touched.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DAGSTER_HOME ?= $(CURDIR)/data/local/dagster
+PORT ?= 3000
+ARGS ?=
+
+.PHONY: help demo dev test lint format bench soak clean
+.DEFAULT_GOAL := help
+
+help:  ## Say what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or newer is needed; name one: make PYTHON=python3.11 ..."; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.installed  ## Run the whole pipeline on the real sample, or on your files: ARGS="--orders my.csv --users my.csv"
+	@DAGSTER_HOME=$(DAGSTER_HOME) $(BIN)/engagement demo $(ARGS)
+
+dev: $(VENV)/.installed  ## Open the Dagster UI, with sensors and schedules running
+	@DAGSTER_HOME=$(DAGSTER_HOME) $(BIN)/engagement dev --port $(PORT)
+
+test: $(VENV)/.installed-dev  ## Run all tests
+	@sh tests.sh "$(BIN)"
+
+lint: $(VENV)/.installed-dev  ## Check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-dev  ## Measure, side by side with what one would use instead
+	$(BIN)/python -m benchmarks $(ARGS)
+
+soak: $(VENV)/.installed-dev  ## Kill it fifty times and count what is left
+	$(BIN)/pytest -m soak -o addopts= --timeout 3600
+
+clean:  ## Remove the environment and everything a run wrote
+	rm -rf $(VENV) data/local .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info .tmp_dagster_home_*
