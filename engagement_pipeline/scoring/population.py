@@ -1,0 +1,36 @@
+"""The population's parameters as a table: estimated anew by each full run, kept for the runs in between."""
+
+from datetime import date, datetime, timezone
+
+import duckdb
+
+from engagement_pipeline.platform.warehouse import read_sql
+from engagement_pipeline.scoring.formula import Population
+
+
+def ensure_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Create the scoring room's warehouse tables where they do not exist."""
+    con.execute(read_sql(__package__, "schema"))
+
+
+def newest_population(con: duckdb.DuckDBPyConnection) -> Population | None:
+    """Return the parameters in use, or None before the first estimate."""
+    ensure_tables(con)
+    row = con.execute(
+        "SELECT mean_gap_days, median_order_value, users FROM population_parameters ORDER BY estimated_at DESC LIMIT 1"
+    ).fetchone()
+    return None if row is None else Population(mean_gap_days=row[0], median_order_value=row[1], users=row[2])
+
+
+def keep_population(con: duckdb.DuckDBPyConnection, population: Population, as_of: date, now: datetime) -> None:
+    """Append the parameters, in the caller's transaction; from now on they are the ones in use."""
+    con.execute(
+        "INSERT INTO population_parameters VALUES (?, ?, ?, ?, ?)",
+        [
+            as_of,
+            population.mean_gap_days,
+            population.median_order_value,
+            population.users,
+            now.astimezone(timezone.utc).replace(tzinfo=None),
+        ],
+    )
