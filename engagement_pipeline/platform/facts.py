@@ -15,7 +15,8 @@ store_facts = sa.Table(
 def get(connection: sa.Connection, name: str) -> str | None:
     """Return a fact, or None where it was never recorded."""
     query = sa.select(store_facts.c.value).where(store_facts.c.name == name)
-    return connection.execute(query).scalar_one_or_none()
+    found: str | None = connection.execute(query).scalar_one_or_none()
+    return found
 
 
 def put(connection: sa.Connection, name: str, value: str) -> None:
@@ -27,4 +28,5 @@ def put(connection: sa.Connection, name: str, value: str) -> None:
 def keep_first(connection: sa.Connection, name: str, value: str) -> str:
     """Record a fact unless it is recorded already; return the one that stands."""
     insert_or_ignore(connection, store_facts, [{"name": name, "value": value}])
-    return connection.execute(sa.select(store_facts.c.value).where(store_facts.c.name == name)).scalar_one()
+    kept: str = connection.execute(sa.select(store_facts.c.value).where(store_facts.c.name == name)).scalar_one()
+    return kept

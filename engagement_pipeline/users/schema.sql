@@ -1,0 +1,42 @@
+-- The warehouse's picture of the operational store. No address, no name: users are known by user_id and address_key.
+CREATE TABLE IF NOT EXISTS raw_users (
+    user_id VARCHAR,
+    address_key VARCHAR,
+    preferred_categories VARCHAR[],
+    consent BOOLEAN,
+    time_zone VARCHAR,
+    order_count INTEGER,
+    order_days INTEGER,
+    average_order_value DOUBLE,
+    first_order_at TIMESTAMP,
+    last_order_at TIMESTAMP,
+    last_email_at TIMESTAMP,
+    last_touch_at TIMESTAMP,
+    touches_since_order INTEGER,
+    steps INTEGER,
+    created_at TIMESTAMP,
+    updated_at TIMESTAMP,
+    changed_seq BIGINT
+);
+
+CREATE TABLE IF NOT EXISTS raw_orders (
+    order_id VARCHAR,
+    user_id VARCHAR,
+    ordered_at TIMESTAMP,
+    total_value DOUBLE,
+    item_count INTEGER,
+    status VARCHAR,
+    changed_seq BIGINT
+);
+
+CREATE TABLE IF NOT EXISTS rejected_records (
+    record_key VARCHAR,
+    entity VARCHAR,
+    file VARCHAR,
+    line INTEGER,
+    field VARCHAR,
+    reason VARCHAR,
+    message VARCHAR,
+    original VARCHAR,
+    rejected_at TIMESTAMP
+);
