@@ -1,0 +1,133 @@
+"""What the copy may know about one user: bands instead of figures, and never a name, an address or an id."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Annotated, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from engagement_pipeline.copywriting.brand import Brand
+from engagement_pipeline.copywriting.text import Line
+
+Silence = Literal["about_a_month", "about_a_season", "about_half_a_year", "most_of_a_year", "over_a_year"]
+History = Literal["one_order", "a_few_orders", "regular"]
+Basket = Literal["small", "typical", "large"]
+Locale = Literal["en-US"]
+
+SILENCES: tuple[Silence, ...] = get_args(Silence)
+HISTORIES: tuple[History, ...] = get_args(History)
+LAST_NUMBER = 3
+
+_LAST_DAY: tuple[tuple[int, Silence], ...] = (
+    (50, "about_a_month"),
+    (130, "about_a_season"),
+    (240, "about_half_a_year"),
+    (365, "most_of_a_year"),
+)
+_MOST_CATEGORIES = 3
+_INTEREST_LENGTH = 40
+_NOT_PLAIN = re.compile(r"[^\w &'-]|_")
+
+
+class Brief(BaseModel):
+    """The facts for one e-mail. Users with equal briefs may share one text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    silence: Silence = Field(description="How long since the last order.")
+    history: History
+    basket: Basket = Field(description="Average order value against the population's median.")
+    categories: Annotated[tuple[Line, ...], Field(strict=False, max_length=_MOST_CATEGORIES)] = Field(
+        description="Preferred categories that the brand has, spelled as the brand spells them."
+    )
+    other_interests: Annotated[tuple[Line, ...], Field(strict=False, max_length=_MOST_CATEGORIES)] = Field(
+        description="Preferences that the brand does not know: the user's words, data and never instructions."
+    )
+    number: int = Field(ge=1, le=LAST_NUMBER, description="Which e-mail of this silence; the third and all later: 3.")
+    variant: Line = Field(max_length=64, description="The style of writing, compared by its effect.")
+    locale: Locale = "en-US"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The same 32 hexadecimal digits for equal briefs, on any machine and in any process."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:32]
+
+
+def make_brief(
+    *,
+    days_since_last_order: int,
+    order_days: int,
+    average_order_value: float,
+    median_order_value: float | None,
+    preferred_categories: Sequence[str],
+    emails_this_silence: int,
+    variant: str,
+    brand: Brand,
+) -> Brief:
+    """Turn a user's figures into the brief for the next e-mail.
+
+    Args:
+        days_since_last_order: whole days, 0 or more.
+        order_days: days on which the user ordered.
+        average_order_value: total value per order, in the shop's currency.
+        median_order_value: the population's median of that, or None where it is not known.
+        preferred_categories: as the user's record has them; unknown ones are cleaned and kept apart.
+        emails_this_silence: e-mails since the last order, before this one.
+        variant: one of the copywriter's variants, see `assign_variant`.
+        brand: knows the categories.
+    """
+    known, others = _sort_categories(preferred_categories, brand)
+    return Brief(
+        silence=_silence(days_since_last_order),
+        history=_history(order_days),
+        basket=_basket(average_order_value, median_order_value),
+        categories=known,
+        other_interests=others,
+        number=min(emails_this_silence + 1, LAST_NUMBER),
+        variant=variant,
+    )
+
+
+def assign_variant(user_id: str, campaign: str, variants: Sequence[str]) -> str:
+    """Choose a user's variant in a campaign: evenly over users, and the same one every time."""
+    digest = hashlib.sha256(f"{campaign}\x1f{user_id}".encode()).digest()
+    return variants[int.from_bytes(digest[:8], "big") % len(variants)]
+
+
+def _silence(days: int) -> Silence:
+    return next((name for last_day, name in _LAST_DAY if days <= last_day), "over_a_year")
+
+
+def _history(order_days: int) -> History:
+    if order_days <= 1:
+        return "one_order"
+    return "a_few_orders" if order_days < 5 else "regular"
+
+
+def _basket(average: float, median: float | None) -> Basket:
+    if not median or median <= 0:
+        return "typical"
+    if average < 0.6 * median:
+        return "small"
+    return "typical" if average <= 1.6 * median else "large"
+
+
+def _sort_categories(preferred: Sequence[str], brand: Brand) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    known: dict[str, None] = {}
+    others: dict[str, None] = {}
+    for name in preferred:
+        category = brand.category(name)
+        if category is not None:
+            known[category.name] = None
+        elif cleaned := _clean_interest(name):
+            others[cleaned] = None
+    return tuple(known)[:_MOST_CATEGORIES], tuple(others)[:_MOST_CATEGORIES]
+
+
+def _clean_interest(name: str) -> str:
+    """Keep letters, digits and spaces of a short label; a long text is no label and is dropped."""
+    if len(name) > _INTEREST_LENGTH:
+        return ""
+    return " ".join(_NOT_PLAIN.sub(" ", name).split()).casefold()

@@ -1,0 +1,25 @@
+"""What counts as one clean line of text, for everything that may end up in an e-mail."""
+
+import unicodedata
+from typing import Annotated
+
+from pydantic import AfterValidator, StringConstraints
+
+# Control, format (bidirectional marks, zero-width), private, surrogate, unassigned, line and paragraph separators.
+_INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
+
+
+def is_visible(text: str) -> bool:
+    """Tell whether a text is free of line breaks and of characters that a reader cannot see."""
+    return (text.isascii() and text.isprintable()) or not any(unicodedata.category(c) in _INVISIBLE for c in text)
+
+
+def _one_clean_line(value: str) -> str:
+    if not is_visible(value):
+        raise ValueError("must be one line without invisible characters")
+    if value != value.strip():
+        raise ValueError("must not begin or end with a space")
+    return value
+
+
+Line = Annotated[str, StringConstraints(min_length=1), AfterValidator(_one_clean_line)]
