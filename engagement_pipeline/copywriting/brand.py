@@ -10,9 +10,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, Val
 
 from engagement_pipeline.copywriting.colours import READABLE_CONTRAST, contrast, is_colour
 from engagement_pipeline.copywriting.text import Line
+from engagement_pipeline.platform.errors import BadInputError
 
 
-class BrandError(ValueError):
+class BrandError(BadInputError):
     """The brand file cannot be used; the message names the file, each field and what is wrong with it."""
 
 

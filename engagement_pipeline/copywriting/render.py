@@ -1,6 +1,5 @@
 """Copy to e-mail: HTML and plain text for one recipient. Nothing here decides what is said or to whom."""
 
-import textwrap
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -92,4 +91,13 @@ def _environment() -> Environment:
 
 
 def _wrapped(paragraph: str) -> str:
-    return textwrap.fill(paragraph, _TEXT_WIDTH, break_long_words=False, break_on_hyphens=False)
+    """Break lines at spaces; `textwrap` would be most of the cost of an e-mail."""
+    lines: list[str] = []
+    line = ""
+    for word in paragraph.split():
+        if line and len(line) + 1 + len(word) > _TEXT_WIDTH:
+            lines.append(line)
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    return "\n".join([*lines, line])

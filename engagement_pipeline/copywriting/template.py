@@ -13,6 +13,7 @@ from engagement_pipeline.copywriting.brand import Brand
 from engagement_pipeline.copywriting.brief import HISTORIES, LAST_NUMBER, SILENCES, Brief, History, Silence
 from engagement_pipeline.copywriting.copy import FIRST_NAME, Copy
 from engagement_pipeline.copywriting.validation import validate
+from engagement_pipeline.platform.errors import BadInputError
 
 Taste = Literal["known", "unknown"]
 
@@ -20,7 +21,7 @@ _NUMBERS = tuple(range(1, LAST_NUMBER + 1))
 _FACT = re.compile(r"\{\{ ?([a-z_.]+) ?\}\}")
 
 
-class CopyTemplateError(ValueError):
+class CopyTemplateError(BadInputError):
     """The template file has a gap, or a text that breaks a rule of the e-mail or of the brand."""
 
 
