@@ -1,0 +1,27 @@
+-- Everybody below the threshold, with the gate's decision. `address_key` is kept only for users who passed every rule of
+-- their own: nothing else needs it. `changed_seq` is the newest change that the decision takes into account.
+CREATE TABLE IF NOT EXISTS at_risk_cohorts (
+    user_id VARCHAR,
+    address_key VARCHAR,
+    score DOUBLE,
+    band VARCHAR,
+    decision VARCHAR,
+    reason VARCHAR,
+    value_at_risk DOUBLE,
+    step INTEGER,
+    as_of DATE,
+    decided_at TIMESTAMP,
+    changed_seq BIGINT
+);
+
+-- A mirror that the delivery room fills; empty until somebody unsubscribes.
+CREATE TABLE IF NOT EXISTS suppressions (
+    address_key VARCHAR,
+    reason VARCHAR,
+    suppressed_at TIMESTAMP
+);
+
+-- The suppressed addresses that the current decisions know of: what differs from `suppressions` is to be decided again.
+CREATE TABLE IF NOT EXISTS judged_suppressions (
+    address_key VARCHAR
+);
