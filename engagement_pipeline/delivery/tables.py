@@ -13,7 +13,8 @@ emails = sa.Table(
     sa.Column("campaign", sa.String(64), nullable=False),
     sa.Column("step", sa.Integer, nullable=False),
     sa.Column("status", sa.String(16), nullable=False),
-    sa.Column("reason", sa.String(64)),
+    # A code of ours, or the provider's own words (see `MailerError`).
+    sa.Column("reason", sa.String(256)),
     sa.Column("score", sa.Float, nullable=False),
     sa.Column("band", sa.String(16), nullable=False),
     sa.Column("value_at_risk", sa.Float, nullable=False),

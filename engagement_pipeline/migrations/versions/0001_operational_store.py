@@ -61,7 +61,7 @@ def upgrade() -> None:
         sa.Column("campaign", sa.String(length=64), nullable=False),
         sa.Column("step", sa.Integer(), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
-        sa.Column("reason", sa.String(length=64), nullable=True),
+        sa.Column("reason", sa.String(length=256), nullable=True),
         sa.Column("score", sa.Float(), nullable=False),
         sa.Column("band", sa.String(length=16), nullable=False),
         sa.Column("value_at_risk", sa.Float(), nullable=False),

@@ -1,0 +1,178 @@
+"""From decisions to ledger rows: a draft for everyone to be mailed, a closed row for everyone held out.
+
+The rows go to the operational store before the offset goes to the warehouse: after a crash in between the same
+decisions are read again, and find their rows.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any, Final
+
+import duckdb
+
+from engagement_pipeline.copywriting.brand import Brand
+from engagement_pipeline.copywriting.brief import Brief, assign_variant, make_brief
+from engagement_pipeline.copywriting.copy import Copy, Copywriter
+from engagement_pipeline.copywriting.template import TemplateCopywriter
+from engagement_pipeline.copywriting.validation import validate
+from engagement_pipeline.delivery.entries import NewEmail
+from engagement_pipeline.delivery.ledger import Ledger
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.warehouse import get_offset, read_sql, set_offset, transaction
+from engagement_pipeline.scoring.population import newest_population
+
+CONSUMER: Final = "generated_emails"
+BATCH: Final = 1_000
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DraftReport:
+    """What became of the decisions read.
+
+    Attributes:
+        written: new drafts.
+        held_out: newly recorded hold-outs.
+        existing: decisions that have their row already, or whose user still has an open one.
+        replaced: texts that did not pass validation and were replaced by the template's.
+        by_variant: new drafts by variant.
+    """
+
+    written: int = 0
+    held_out: int = 0
+    existing: int = 0
+    replaced: int = 0
+    by_variant: dict[str, int] = field(default_factory=dict)
+
+
+def write_drafts(
+    con: duckdb.DuckDBPyConnection,
+    ledger: Ledger,
+    copywriter: Copywriter,
+    brand: Brand,
+    settings: Settings,
+    now: datetime,
+    *,
+    full: bool,
+) -> DraftReport:
+    """Write the ledger rows that the decisions in `at_risk_cohorts` call for.
+
+    Args:
+        con: the warehouse.
+        ledger: where the rows go.
+        copywriter: writes the texts.
+        brand: in whose name; its rules are checked on each text.
+        settings: names the campaign.
+        now: the moment of writing.
+        full: look at all decisions; otherwise only at those made since the last time.
+    """
+    offset = None if full else get_offset(con, CONSUMER)
+    newest = con.execute("SELECT COALESCE(MAX(changed_seq), 0) FROM at_risk_cohorts").fetchone()
+    population = newest_population(con)
+    median = None if population is None else population.median_order_value
+    writer = _DraftWriter(ledger, copywriter, brand, settings.campaign, median, now)
+    for rows in _decisions(con, offset or 0):
+        writer.write(rows)
+    with transaction(con):
+        set_offset(con, CONSUMER, max(offset or 0, newest[0] if newest else 0))
+    return writer.report()
+
+
+class _DraftWriter:
+    def __init__(
+        self,
+        ledger: Ledger,
+        copywriter: Copywriter,
+        brand: Brand,
+        campaign: str,
+        median_order_value: float | None,
+        now: datetime,
+    ) -> None:
+        self._ledger = ledger
+        self._copywriter = copywriter
+        self._fallback = TemplateCopywriter(brand)
+        self._brand = brand
+        self._campaign = campaign
+        self._median = median_order_value
+        self._now = now
+        self._counts: Counter[str] = Counter()
+        self._by_variant: Counter[str] = Counter()
+
+    def write(self, rows: Sequence[Row]) -> None:
+        taken = self._ledger.taken(self._campaign, {row["user_id"]: row["step"] for row in rows})
+        free = [row for row in rows if row["user_id"] not in taken]
+        self._counts["existing"] += len(rows) - len(free)
+        silent = [self._email(row) for row in free if row["decision"] == "hold_out"]
+        if silent:
+            self._counts["held_out"] += self._ledger.record_hold_outs(silent, self._now)
+        if mailed := [row for row in free if row["decision"] == "mail"]:
+            drafts = self._drafts(mailed)
+            self._counts["written"] += self._ledger.create_drafts(drafts, self._now)
+            self._by_variant.update(draft.variant for draft in drafts if draft.variant is not None)
+
+    def report(self) -> DraftReport:
+        counts = self._counts
+        by_variant = dict(sorted(self._by_variant.items()))
+        return DraftReport(counts["written"], counts["held_out"], counts["existing"], counts["replaced"], by_variant)
+
+    def _drafts(self, rows: Sequence[Row]) -> list[NewEmail]:
+        briefs = [self._brief(row) for row in rows]
+        # Equal briefs share one text, so that a copywriter who is paid by the piece writes it once.
+        distinct = list({brief.fingerprint: brief for brief in briefs}.values())
+        texts = {
+            brief.fingerprint: self._checked(brief, copy)
+            for brief, copy in zip(distinct, self._copywriter.write(distinct), strict=True)
+        }
+        return [self._email(row, *texts[brief.fingerprint]) for row, brief in zip(rows, briefs, strict=True)]
+
+    def _checked(self, brief: Brief, copy: Copy) -> tuple[Copy, str]:
+        if not validate(copy, brief, self._brand):
+            return copy, self._copywriter.name
+        self._counts["replaced"] += 1
+        if brief.variant not in self._fallback.variants:
+            brief = brief.model_copy(update={"variant": self._fallback.variants[0]})
+        [replacement] = self._fallback.write([brief])
+        return replacement, self._fallback.name
+
+    def _brief(self, row: Row) -> Brief:
+        return make_brief(
+            days_since_last_order=row["days_since_last_order"],
+            order_days=row["order_days"],
+            average_order_value=row["average_order_value"],
+            median_order_value=self._median,
+            preferred_categories=row["preferred_categories"] or (),
+            emails_this_silence=row["touches_since_order"],
+            variant=self._variant(row),
+            brand=self._brand,
+        )
+
+    def _variant(self, row: Row) -> str:
+        return assign_variant(row["user_id"], self._campaign, self._copywriter.variants)
+
+    def _email(self, row: Row, copy: Copy | None = None, copywriter: str | None = None) -> NewEmail:
+        # The hold-out has the variant that it would have got: what a variant's effect is compared with.
+        return NewEmail(
+            user_id=row["user_id"],
+            address_key=row["address_key"],
+            campaign=self._campaign,
+            step=row["step"],
+            score=row["score"],
+            band=row["band"],
+            value_at_risk=row["value_at_risk"],
+            decided_at=row["decided_at"].replace(tzinfo=timezone.utc),
+            variant=self._variant(row),
+            copy=None if copy is None else copy.model_dump(mode="json"),
+            copywriter=copywriter,
+        )
+
+
+def _decisions(con: duckdb.DuckDBPyConnection, at_least: int) -> Iterator[list[Row]]:
+    # On a connection of its own: a result that is being read ends with the connection's next statement.
+    with con.cursor() as cursor:
+        result = cursor.execute(read_sql(__package__, "drafts"), {"at_least": at_least})
+        names = [column[0] for column in result.description]
+        while batch := result.fetchmany(BATCH):
+            yield [dict(zip(names, values, strict=True)) for values in batch]

@@ -1,0 +1,18 @@
+-- Who is to be written to or held out, with the facts that the brief needs. `at_least` is the first change to look at.
+SELECT
+    c.user_id,
+    c.address_key,
+    c.decision,
+    c.score,
+    c.band,
+    c.value_at_risk,
+    c.step,
+    c.decided_at,
+    u.preferred_categories,
+    u.order_days,
+    u.average_order_value,
+    u.touches_since_order,
+    DATE_DIFF('day', CAST(u.last_order_at AS DATE), CAST(c.decided_at AS DATE)) AS days_since_last_order
+FROM at_risk_cohorts AS c
+INNER JOIN raw_users AS u ON c.user_id = u.user_id
+WHERE c.decision IN ('mail', 'hold_out') AND c.changed_seq >= $at_least

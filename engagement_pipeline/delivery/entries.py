@@ -1,0 +1,99 @@
+"""What goes into the ledger and comes out of it: plain values, the same for every store."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from engagement_pipeline.delivery.statuses import Status
+
+
+def email_id_for(user_id: str, campaign: str, step: int) -> str:
+    """Return the id of the one e-mail that a user can get at this step of a campaign (32 hex digits).
+
+    Derived rather than drawn, so that deciding the same thing twice, in whatever store, names the same e-mail.
+    """
+    return hashlib.sha256(f"{campaign}\0{step}\0{user_id}".encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class NewEmail:
+    """A decision to write, or for the hold-out to stay silent (then without a copy)."""
+
+    user_id: str
+    address_key: str
+    campaign: str
+    step: int
+    score: float
+    band: str
+    value_at_risk: float
+    decided_at: datetime
+    variant: str | None = None
+    copy: Mapping[str, Any] | None = None
+    copywriter: str | None = None
+
+    @property
+    def email_id(self) -> str:
+        return email_id_for(self.user_id, self.campaign, self.step)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row waiting to be sent."""
+
+    email_id: str
+    user_id: str
+    address_key: str
+    campaign: str
+    step: int
+    score: float
+    value_at_risk: float
+    copy: Mapping[str, Any]
+    attempts: int
+
+
+@dataclass(frozen=True)
+class AddressFacts:
+    """What the ledger knows of an address, over all users that share it."""
+
+    suppressed: bool = False
+    last_touch_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """Leave to send one row, valid only while what the gate has seen still holds."""
+
+    email_id: str
+    user_id: str
+    user_version: int
+    address_key: str
+    address_touched_at: datetime | None
+    provider: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of handing over one message.
+
+    `attempts` is what it adds to the row's count: a provider that paused the whole account has not tried this one.
+    """
+
+    email_id: str
+    user_id: str
+    status: Status
+    reason: str | None = None
+    provider: str | None = None
+    provider_message_id: str | None = None
+    not_before: datetime | None = None
+    attempts: int = 1
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What was found of senders that are gone: rows by what became of them."""
+
+    sent: int = 0
+    queued: int = 0
+    unknown: int = 0

@@ -1,0 +1,101 @@
+"""The gate at the moment of sending: the same rules as in the cohort, on what the operational store says now."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Protocol
+
+from engagement_pipeline.cohorts.reasons import Reason
+from engagement_pipeline.cohorts.recheck import Candidate, GateChecker
+from engagement_pipeline.cohorts.sending_hours import next_opening
+from engagement_pipeline.delivery.entries import AddressFacts, Entry
+from engagement_pipeline.delivery.ledger import Ledger
+from engagement_pipeline.platform.settings import GateSettings, ScoringSettings
+from engagement_pipeline.users.store import StoredUser
+
+USER_DELETED: Final = "user_deleted"
+
+
+class UserReader(Protocol):
+    """Where the users of a batch are read."""
+
+    def get_users(self, user_ids: Iterable[str]) -> list[StoredUser]:
+        """Return those of the users that exist, in any order."""
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A row that may be sent now, with what this was judged on."""
+
+    entry: Entry
+    user: StoredUser
+    email: str
+    address_key: str
+    address: AddressFacts
+
+
+@dataclass
+class Verdicts:
+    """What is to become of a batch of rows: to be sent, or by email_id the reason why not or the moment from which."""
+
+    letters: list[Letter] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    not_before: dict[str, datetime] = field(default_factory=dict)
+
+
+class Judge:
+    """Applies the gate and the sending hours to rows of the ledger. Not for use by two threads at once."""
+
+    def __init__(
+        self, ledger: Ledger, users: UserReader, gate: GateSettings, scoring: ScoringSettings, hold_out_key: str
+    ) -> None:
+        self._ledger = ledger
+        self._users = users
+        self._gate = gate
+        self._checker = GateChecker(gate, scoring, hold_out_key)
+
+    def judge(self, entries: Sequence[Entry], now: datetime) -> Verdicts:
+        """Judge a batch by the current state of its users and of their addresses.
+
+        The address is the user's present one, whatever it was when the row was written.
+        """
+        users = {user.user_id: user for user in self._users.get_users(entry.user_id for entry in entries)}
+        addresses = self._ledger.address_facts(user.address_key for user in users.values() if user.address_key)
+        verdicts = Verdicts()
+        considered: dict[str, tuple[Entry, StoredUser]] = {}
+        for entry in entries:
+            user = users.get(entry.user_id)
+            if user is None:
+                verdicts.refused[entry.email_id] = USER_DELETED
+            elif user.user_id in considered:
+                verdicts.refused[entry.email_id] = Reason.DUPLICATE_ADDRESS.value
+            else:
+                considered[user.user_id] = (entry, user)
+        candidates = [_candidate(entry, user, addresses) for entry, user in considered.values()]
+        decisions = self._checker.recheck(candidates, now)
+        for user_id, (entry, user) in considered.items():
+            if decisions[user_id].action != "mail" or user.email is None or user.address_key is None:
+                verdicts.refused[entry.email_id] = decisions[user_id].reason.value
+            elif opening := next_opening(user.time_zone, now, self._gate):
+                verdicts.not_before[entry.email_id] = opening
+            else:
+                address = addresses[user.address_key]
+                verdicts.letters.append(Letter(entry, user, user.email, user.address_key, address))
+        return verdicts
+
+
+def _candidate(entry: Entry, user: StoredUser, addresses: dict[str, AddressFacts]) -> Candidate:
+    address = addresses.get(user.address_key or "", AddressFacts())
+    touches = [moment for moment in (user.last_touch_at, address.last_touch_at) if moment is not None]
+    return Candidate(
+        user_id=user.user_id,
+        address_key=user.address_key,
+        score=entry.score,
+        order_days=user.order_days,
+        last_order_at=user.last_order_at,
+        average_order_value=user.average_order_value,
+        consent=user.consent,
+        suppressed=address.suppressed,
+        last_touch_at=max(touches, default=None),
+        touches_since_order=user.touches_since_order,
+    )

@@ -1,0 +1,202 @@
+"""The ledger of e-mails: one row per user, campaign and step, and the only place where a row changes its status.
+
+Sending is one transaction per message: it records what became of the previous message and marks the next one
+`sending`. So a sender that dies leaves at most one row of which anybody must ask whether it was sent.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import sqlalchemy as sa
+
+from engagement_pipeline.delivery import bookkeeping, statements
+from engagement_pipeline.delivery.entries import AddressFacts, Entry, NewEmail, Outcome, Recovery, Ticket
+from engagement_pipeline.delivery.mailer import Mailer
+from engagement_pipeline.delivery.statuses import OPEN, Status
+from engagement_pipeline.delivery.tables import emails, suppressions
+from engagement_pipeline.delivery.workers import is_gone
+from engagement_pipeline.platform import change_log
+from engagement_pipeline.platform.change_log import Change
+from engagement_pipeline.platform.sql import Database
+
+
+class Ledger(Protocol):
+    """What delivery asks of the store that holds the ledger."""
+
+    def create_drafts(self, drafts: Sequence[NewEmail], now: datetime) -> int:
+        """Create a draft for each decision that has no row yet; return how many were new."""
+
+    def record_hold_outs(self, held_out: Sequence[NewEmail], now: datetime) -> int:
+        """Record those whom we keep silent on purpose: closed at once, a touch like an e-mail; return the new ones."""
+
+    def taken(self, campaign: str, steps: Mapping[str, int]) -> set[str]:
+        """Return the users, of those given with their next step, who have an open row or one for that step."""
+
+    def queue(self, campaign: str, now: datetime) -> int:
+        """Release the campaign's drafts for sending; return how many."""
+
+    def recover(self, mailer: Mailer, now: datetime) -> Recovery:
+        """Resolve what senders that are gone have left: their claims, and the message each had in its hands."""
+
+    def due(self, campaign: str, now: datetime, count: int, after: Entry | None) -> list[Entry]:
+        """Look at the next drafts and queued rows behind `after`, the most valuable first, without claiming them."""
+
+    def lease(
+        self, campaign: str, now: datetime, count: int, after: Entry | None, worker: str, lease_for: timedelta
+    ) -> list[Entry]:
+        """Claim the next queued rows behind `after`, the most valuable first."""
+
+    def address_facts(self, address_keys: Iterable[str]) -> dict[str, AddressFacts]:
+        """Return what is known of each address, over all users that share it."""
+
+    def advance(
+        self, worker: str, finished: Outcome | None, following: Ticket | None, now: datetime, lease_for: timedelta
+    ) -> bool:
+        """Record one outcome and mark the next row `sending`, in one transaction.
+
+        Returns:
+            Whether `following` is now this worker's to send. False when anything that the gate has judged has
+            changed since: the user, the address, its suppression, or the claim.
+        """
+
+    def skip(self, worker: str, reasons: Mapping[str, str], now: datetime) -> int:
+        """Close rows that this worker has claimed, by email_id, each with the gate's reason; return how many."""
+
+    def postpone(self, worker: str, not_before: Mapping[str, datetime]) -> None:
+        """Give back rows that this worker has claimed, by email_id, until their moment has come."""
+
+    def release(self, worker: str, email_ids: Collection[str] | None = None) -> None:
+        """Give back what this worker has claimed and not marked: the named rows, or all."""
+
+    def count_by_status(self, campaign: str) -> dict[Status, int]:
+        """Count the campaign's rows."""
+
+
+class SqlLedger:
+    """The ledger in SQLite or PostgreSQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create_drafts(self, drafts: Sequence[NewEmail], now: datetime) -> int:
+        with self._write() as connection:
+            return len(bookkeeping.insert(connection, drafts, "draft", now))
+
+    def record_hold_outs(self, held_out: Sequence[NewEmail], now: datetime) -> int:
+        with self._write() as connection:
+            created = bookkeeping.insert(connection, held_out, "held_out", now)
+            bookkeeping.touch_users(connection, [email.user_id for email in created], now)
+            return len(created)
+
+    def taken(self, campaign: str, steps: Mapping[str, int]) -> set[str]:
+        columns = (emails.c.user_id, emails.c.step, emails.c.status)
+        query = sa.select(*columns).where(emails.c.user_id.in_(steps), emails.c.campaign == campaign)
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return {row.user_id for row in rows if row.status in OPEN or row.step == steps[row.user_id]}
+
+    def queue(self, campaign: str, now: datetime) -> int:
+        drafts = sa.and_(emails.c.campaign == campaign, emails.c.status == "draft")
+        with self._write() as connection:
+            queued = connection.execute(
+                sa.update(emails)
+                .where(drafts)
+                .values(status="queued", updated_at=now)
+                .returning(emails.c.email_id, emails.c.user_id)
+            ).all()
+            changes = [Change("email", row.email_id, row.user_id, "updated") for row in queued]
+            change_log.append(connection, changes, now)
+        return len(queued)
+
+    def recover(self, mailer: Mailer, now: datetime) -> Recovery:
+        with self._database.read() as connection:
+            in_hand = connection.execute(statements.IN_HAND).all()
+            holders = connection.execute(statements.HOLDERS).scalars().all()
+        became: Counter[Status] = Counter()
+        for row in in_hand:
+            if row.claimed_until >= now and not is_gone(row.claimed_by):
+                continue
+            accepted = mailer.was_accepted(row.email_id) if row.provider == mailer.name else None
+            outcome = _resolved(row.email_id, row.user_id, accepted, mailer)
+            with self._write() as connection:
+                if bookkeeping.record(connection, row.claimed_by, outcome, now):
+                    became[outcome.status] += 1
+        for holder in holders:
+            if is_gone(holder):
+                self.release(holder)
+        sent = became["sent"] + became["delivered"]
+        return Recovery(sent=sent, queued=became["queued"], unknown=became["unknown"])
+
+    def due(self, campaign: str, now: datetime, count: int, after: Entry | None) -> list[Entry]:
+        with self._database.read() as connection:
+            rows = connection.execute(statements.due(campaign, now, ("draft", "queued"), after).limit(count))
+            return [Entry(**row._mapping) for row in rows]
+
+    def lease(
+        self, campaign: str, now: datetime, count: int, after: Entry | None, worker: str, lease_for: timedelta
+    ) -> list[Entry]:
+        rows = statements.due(campaign, now, ("queued",), after).limit(count)
+        with self._database.write() as connection:
+            claimed = [
+                Entry(**row._mapping) for row in connection.execute(statements.claim(rows, worker, now, lease_for))
+            ]
+        return sorted(claimed, key=lambda entry: (-entry.value_at_risk, entry.email_id))
+
+    def address_facts(self, address_keys: Iterable[str]) -> dict[str, AddressFacts]:
+        keys = sorted(set(address_keys))
+        suppressed = sa.select(suppressions.c.address_key).where(suppressions.c.address_key.in_(keys))
+        with self._database.read() as connection:
+            unwanted = set(connection.execute(suppressed).scalars())
+            touched = {row[0]: row[1] for row in connection.execute(statements.last_touches(keys))}
+        return {key: AddressFacts(key in unwanted, touched.get(key)) for key in keys}
+
+    def advance(
+        self, worker: str, finished: Outcome | None, following: Ticket | None, now: datetime, lease_for: timedelta
+    ) -> bool:
+        with self._write() as connection:
+            marked = following is not None and bookkeeping.mark(connection, worker, following, now, lease_for)
+            if finished is not None:
+                bookkeeping.record(connection, worker, finished, now)
+        return marked
+
+    def skip(self, worker: str, reasons: Mapping[str, str], now: datetime) -> int:
+        if not reasons:
+            return 0
+        with self._write() as connection:
+            return bookkeeping.skip(connection, worker, reasons, now)
+
+    def postpone(self, worker: str, not_before: Mapping[str, datetime]) -> None:
+        if not not_before:
+            return
+        values = [{"p_worker": worker, "p_email_id": key, "p_not_before": moment} for key, moment in not_before.items()]
+        with self._database.write() as connection:
+            connection.execute(statements.POSTPONE, values)
+
+    def release(self, worker: str, email_ids: Collection[str] | None = None) -> None:
+        rows = statements.RELEASE
+        if email_ids is not None:
+            rows = rows.where(emails.c.email_id.in_(email_ids))
+        with self._database.write() as connection:
+            connection.execute(rows, {"p_worker": worker})
+
+    def count_by_status(self, campaign: str) -> dict[Status, int]:
+        query = sa.select(emails.c.status, sa.func.count()).where(emails.c.campaign == campaign)
+        with self._database.read() as connection:
+            return {row[0]: row[1] for row in connection.execute(query.group_by(emails.c.status))}
+
+    @contextmanager
+    def _write(self) -> Iterator[sa.Connection]:
+        with self._database.write() as connection:
+            change_log.lock(connection)
+            yield connection
+
+
+def _resolved(email_id: str, user_id: str, accepted: bool | None, mailer: Mailer) -> Outcome:
+    if accepted is None:
+        return Outcome(email_id, user_id, "unknown", "sender_stopped")
+    if not accepted:
+        return Outcome(email_id, user_id, "queued")
+    return Outcome(email_id, user_id, "delivered" if mailer.delivers else "sent", provider=mailer.name)

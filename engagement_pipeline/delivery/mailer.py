@@ -1,0 +1,87 @@
+"""The seam to whoever delivers: what a message is, what handing it over can bring, and nothing about how."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+_ADDRESS = re.compile(r"[^\s<>@]+@[^\s<>@]+")
+_LONGEST_REASON = 200
+
+
+@dataclass(frozen=True)
+class Message:
+    """A rendered e-mail, ready to hand over.
+
+    `sender` and `recipient` are checked header values (an address, the sender's with its name); `unsubscribe` is the
+    URL of the List-Unsubscribe header, one-click (RFC 8058) when it is https.
+    """
+
+    email_id: str
+    sender: str
+    recipient: str
+    subject: str
+    html: str
+    text: str
+    unsubscribe: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The mailer's word that it has taken the message, and the id under which it speaks of it."""
+
+    message_id: str
+
+
+class Mailer(Protocol):
+    """Hands messages over, one call each.
+
+    `send` returns only when the other side has taken the message, and raises one of the errors below otherwise. After
+    any other exception, or none because the process died, the row is resolved by `was_accepted`.
+    """
+
+    @property
+    def name(self) -> str:
+        """What the ledger records as the provider; at most 32 characters."""
+
+    @property
+    def delivers(self) -> bool:
+        """Whether taking a message is already delivering it, as for a folder; else delivery is reported later."""
+
+    def send(self, message: Message) -> Receipt:
+        """Hand one message over.
+
+        Raises:
+            TransientError: it was not taken; later it may be.
+            PermanentError: it was refused and always will be.
+            PausedError: nothing can be sent for now, this message or another.
+            UncertainError: nobody can tell whether it was taken.
+        """
+
+    def was_accepted(self, email_id: str) -> bool | None:
+        """Tell whether a message was taken; None where nobody can tell."""
+
+
+class MailerError(Exception):
+    """Why a message was not taken, in words fit for the ledger: short, and without the address."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = _ADDRESS.sub("<address>", " ".join(reason.split()))[:_LONGEST_REASON]
+        super().__init__(self.reason)
+
+
+class TransientError(MailerError):
+    """Not taken; worth another try after a while."""
+
+
+class PermanentError(MailerError):
+    """Refused for good."""
+
+
+class PausedError(MailerError):
+    """The mailer as a whole cannot send: the campaign stops, the rest stays queued."""
+
+
+class UncertainError(MailerError):
+    """Handed over without an answer: it must not be sent again by itself."""

@@ -1,0 +1,72 @@
+"""From a ledger row and its user to the message that is handed over. Names and addresses enter an e-mail only here."""
+
+from datetime import datetime
+from email.utils import formataddr
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import ValidationError
+
+from engagement_pipeline.copywriting.brand import Brand
+from engagement_pipeline.copywriting.copy import Copy
+from engagement_pipeline.copywriting.render import Links, Recipient, Renderer
+from engagement_pipeline.delivery import tokens
+from engagement_pipeline.delivery.entries import Entry
+from engagement_pipeline.delivery.mailer import Message
+
+
+class CannotRenderError(ValueError):
+    """No message can be made of a row; `reason` is the code that the ledger keeps."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class MessageMaker:
+    """Renders messages in the name of one brand."""
+
+    def __init__(self, brand: Brand, secret_key: str) -> None:
+        self._renderer = Renderer(brand)
+        self._sender = formataddr((brand.sender_name, brand.from_address))
+        self._site = brand.site_url.rstrip("/")
+        self._secret_key = secret_key
+
+    def make(self, entry: Entry, email: str, name: str | None, now: datetime) -> Message:
+        """Return the message for a row.
+
+        Raises:
+            CannotRenderError: `invalid_address`, or `invalid_copy` where the row's copy is not what we write.
+        """
+        recipient = checked_address(email)
+        unsubscribe = f"{self._site}/unsubscribe?token={tokens.issue(entry.email_id, 'unsubscribe', self._secret_key)}"
+        try:
+            copy = Copy.model_validate(entry.copy)
+        except ValidationError as error:
+            raise CannotRenderError("invalid_copy") from error
+        rendered = self._renderer.render(copy, Recipient(name), Links(self._site, unsubscribe))
+        return Message(
+            email_id=entry.email_id,
+            sender=self._sender,
+            recipient=recipient,
+            subject=rendered.subject,
+            html=rendered.html,
+            text=rendered.text,
+            unsubscribe=unsubscribe,
+            created_at=now,
+        )
+
+
+def checked_address(email: str) -> str:
+    """Return the address as it may stand in a header: ASCII, an international domain in its encoded form.
+
+    Raises:
+        CannotRenderError: it is no address, or one that only mail systems with SMTPUTF8 could take.
+    """
+    try:
+        address = validate_email(email, check_deliverability=False).ascii_email
+    except EmailNotValidError:
+        # The validator's own words quote the address.
+        raise CannotRenderError("invalid_address") from None
+    if address is None:
+        raise CannotRenderError("invalid_address")
+    return address

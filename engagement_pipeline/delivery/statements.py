@@ -1,0 +1,161 @@
+"""The ledger's SQL. Every change of status names, in its own predicate, the statuses that it may come from."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from engagement_pipeline.delivery import statuses
+from engagement_pipeline.delivery.entries import Entry
+from engagement_pipeline.delivery.statuses import Status
+from engagement_pipeline.delivery.tables import emails, suppressions
+from engagement_pipeline.platform.sql import UtcDateTime
+from engagement_pipeline.users.tables import users
+
+_ENTRY: Final = tuple(
+    emails.c[name]
+    for name in (
+        "email_id",
+        "user_id",
+        "address_key",
+        "campaign",
+        "step",
+        "score",
+        "value_at_risk",
+        "copy",
+        "attempts",
+    )
+)
+
+
+def due(campaign: str, now: datetime, among: Iterable[Status], after: Entry | None) -> sa.Select[Any]:
+    """Select rows whose time has come, the most valuable first; `after` continues behind a row seen before."""
+    value = emails.c.value_at_risk
+    query = (
+        sa.select(*_ENTRY)
+        .where(emails.c.status.in_(sorted(among)), emails.c.campaign == campaign)
+        .where(sa.or_(emails.c.not_before.is_(None), emails.c.not_before <= now))
+        .order_by(value.desc(), emails.c.email_id)
+    )
+    if after is None:
+        return query
+    # The first condition repeats what the second implies, in a form that an index can use.
+    return query.where(value <= after.value_at_risk).where(
+        sa.or_(value < after.value_at_risk, emails.c.email_id > after.email_id)
+    )
+
+
+def claim(rows: sa.Select[Any], worker: str, now: datetime, lease_for: timedelta) -> ReturningUpdate[Any]:
+    """Claim those of the selected rows that nobody holds; PostgreSQL passes over rows that others are claiming."""
+    free = sa.or_(emails.c.claimed_by.is_(None), emails.c.claimed_until < now)
+    ids = rows.with_only_columns(emails.c.email_id).where(free).with_for_update(skip_locked=True)
+    return (
+        sa.update(emails)
+        .where(emails.c.email_id.in_(ids))
+        .values(claimed_by=worker, claimed_until=now + lease_for)
+        .returning(*_ENTRY)
+    )
+
+
+def _mark_sending() -> sa.Update:
+    other = emails.alias("other")
+    key: sa.BindParameter[str] = sa.bindparam("p_address_key")
+    seen_by_gate = sa.exists().where(
+        users.c.user_id == sa.bindparam("p_user_id"), users.c.version == sa.bindparam("p_user_version")
+    )
+    suppressed = sa.exists().where(suppressions.c.address_key == key)
+    # Whatever touched the address after the gate looked, it has not judged.
+    touched_since = sa.exists().where(
+        other.c.address_key == key,
+        other.c.sent_at > sa.bindparam("p_touched_at", type_=UtcDateTime),
+        other.c.status.in_(sorted(statuses.HOLDS_ADDRESS)),
+        other.c.email_id != sa.bindparam("p_email_id"),
+    )
+    return (
+        sa.update(emails)
+        .where(emails.c.email_id == sa.bindparam("p_email_id"), emails.c.claimed_by == sa.bindparam("p_worker"))
+        .where(emails.c.status.in_(sorted(statuses.may_become("sending"))))
+        .where(seen_by_gate, ~suppressed, ~touched_since)
+        .values(
+            status="sending",
+            address_key=key,
+            provider=sa.bindparam("p_provider"),
+            not_before=None,
+            claimed_until=sa.bindparam("p_until", type_=UtcDateTime),
+            sent_at=sa.bindparam("p_now", type_=UtcDateTime),
+            updated_at=sa.bindparam("p_now", type_=UtcDateTime),
+        )
+    )
+
+
+MARK_SENDING: Final = _mark_sending()
+
+
+def _outcome(status: Status) -> sa.Update:
+    values: dict[str, Any] = {
+        "status": status,
+        "reason": sa.bindparam("p_reason"),
+        "attempts": emails.c.attempts + sa.bindparam("p_attempts"),
+        "not_before": sa.bindparam("p_not_before", type_=UtcDateTime),
+        "claimed_by": None,
+        "claimed_until": None,
+        "updated_at": sa.bindparam("p_now", type_=UtcDateTime),
+    }
+    if status in statuses.EMAILED:
+        values["provider_message_id"] = sa.func.coalesce(sa.bindparam("p_message_id"), emails.c.provider_message_id)
+    else:
+        values["sent_at"] = None
+    # A row that a successor has taken over is its to record, unless it was left as unknown: then our word resolves it.
+    mine = sa.or_(emails.c.status == "unknown", emails.c.claimed_by == sa.bindparam("p_worker"))
+    return (
+        sa.update(emails)
+        .where(emails.c.email_id == sa.bindparam("p_email_id"), mine)
+        .where(emails.c.status.in_(sorted(statuses.may_become(status) - {"draft"})))
+        .values(values)
+    )
+
+
+OUTCOME: Final[dict[Status, sa.Update]] = {
+    status: _outcome(status) for status in ("queued", "sent", "delivered", "failed", "unknown", "skipped")
+}
+
+
+_TOUCHED_AT: Final = sa.case((emails.c.status == "held_out", emails.c.decided_at), else_=emails.c.sent_at)
+
+
+def closed_rows(user_ids: Sequence[str]) -> sa.Select[Any]:
+    """Select the closed rows of users: what their steps and touches are derived from."""
+    return sa.select(emails.c.user_id, emails.c.status, _TOUCHED_AT.label("touched_at")).where(
+        emails.c.user_id.in_(user_ids), emails.c.status.in_(sorted(statuses.CLOSED))
+    )
+
+
+def last_touches(address_keys: Sequence[str]) -> sa.Select[Any]:
+    """Select, per address, the newest moment at which it was written to, is being written to, or was held out."""
+    return (
+        sa.select(emails.c.address_key, sa.func.max(_TOUCHED_AT, type_=UtcDateTime).label("touched_at"))
+        .where(emails.c.address_key.in_(address_keys))
+        .where(emails.c.status.in_(sorted(statuses.HOLDS_ADDRESS | statuses.TOUCHES)))
+        .group_by(emails.c.address_key)
+    )
+
+
+IN_HAND: Final = sa.select(
+    emails.c.email_id, emails.c.user_id, emails.c.provider, emails.c.claimed_by, emails.c.claimed_until
+).where(emails.c.status == "sending")
+
+HOLDERS: Final = (
+    sa.select(emails.c.claimed_by).distinct().where(emails.c.status == "queued", emails.c.claimed_by.is_not(None))
+)
+
+RELEASE: Final = (
+    sa.update(emails)
+    .where(emails.c.claimed_by == sa.bindparam("p_worker"), emails.c.status == "queued")
+    .values(claimed_by=None, claimed_until=None)
+)
+
+POSTPONE: Final = RELEASE.where(emails.c.email_id == sa.bindparam("p_email_id")).values(
+    not_before=sa.bindparam("p_not_before", type_=UtcDateTime)
+)

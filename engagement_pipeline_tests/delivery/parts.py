@@ -1,0 +1,117 @@
+"""Users who have gone silent, their ledger rows, and the parts of a sender, for the tests of this room."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from engagement_pipeline.copywriting.brand import Brand, load_brand
+from engagement_pipeline.copywriting.copy import Copy
+from engagement_pipeline.delivery.entries import NewEmail
+from engagement_pipeline.delivery.judging import Judge
+from engagement_pipeline.delivery.ledger import SqlLedger
+from engagement_pipeline.delivery.mailer import Mailer
+from engagement_pipeline.delivery.rendering import MessageMaker
+from engagement_pipeline.delivery.sender import Sender
+from engagement_pipeline.delivery.tables import emails
+from engagement_pipeline.platform.settings import PROJECT_ROOT, GateSettings, ScoringSettings
+from engagement_pipeline.platform.sql import Database
+from engagement_pipeline.users.models import Order, User
+from engagement_pipeline.users.store import SqlUserStore
+
+SECRET = "a-secret-key-for-tests"
+CAMPAIGN = "win-back"
+
+COPY = Copy(
+    subject="It has been a while, {{first_name}}",
+    preheader="A few pieces that our stylists kept aside for you.",
+    greeting="Hi {{first_name}},",
+    paragraphs=("It has been a while since your last visit.", "Our stylists would love to help you find something."),
+    call_to_action="Have a look",
+)
+
+# The hold-out is drawn elsewhere; here everyone who is eligible is mailed.
+GATE = GateSettings(hold_out_share=0)
+
+
+def brand() -> Brand:
+    return load_brand(PROJECT_ROOT / "data" / "brand.yaml")
+
+
+def silent_user(number: int, email: str | None = None, **changes: object) -> User:
+    values = {
+        "user_id": f"u{number:05}",
+        "email": email or f"u{number}@example.com",
+        "name": "Zoë Ångström",
+        "preferred_categories": ("dresses",),
+        "consent": True,
+        "time_zone": "UTC",
+    }
+    return User.model_validate(values | changes)
+
+
+@dataclass
+class Parts:
+    """One operational store and what sends from it."""
+
+    database: Database
+
+    def __post_init__(self) -> None:
+        self.store = SqlUserStore(self.database, SECRET)
+        self.ledger = SqlLedger(self.database)
+
+    def add_users(self, users: Iterable[User], now: datetime, silence: timedelta = timedelta(days=90)) -> None:
+        """Store users whose one order was so long ago."""
+        users = list(users)
+        self.store.put_users(users, now - silence)
+        self.store.put_orders([order(user.user_id, now - silence) for user in users], now - silence)
+
+    def add_drafts(self, user_ids: Iterable[str], now: datetime) -> list[NewEmail]:
+        """Write a draft for each user, as decided now; the first are worth the most."""
+        users = sorted(self.store.get_users(user_ids), key=lambda user: user.user_id)
+        drafts = [
+            NewEmail(
+                user_id=user.user_id,
+                address_key=user.address_key or "",
+                campaign=CAMPAIGN,
+                step=user.steps + 1,
+                score=30.0,
+                band="at_risk",
+                value_at_risk=float(len(users) - place),
+                decided_at=now,
+                variant="plain",
+                copy=COPY.model_dump(mode="json"),
+                copywriter="template",
+            )
+            for place, user in enumerate(users)
+        ]
+        self.ledger.create_drafts(drafts, now)
+        return drafts
+
+    def sender(self, mailer: Mailer | None, gate: GateSettings = GATE) -> Sender:
+        judge = Judge(self.ledger, self.store, gate, ScoringSettings(), SECRET)
+        return Sender(CAMPAIGN, self.ledger, judge, MessageMaker(brand(), SECRET), mailer)
+
+    def rows(self) -> dict[str, sa.Row[tuple[object, ...]]]:
+        """Return all ledger rows by user."""
+        with self.database.read() as connection:
+            return {row.user_id: row for row in connection.execute(sa.select(emails).order_by(emails.c.step))}
+
+    def statuses(self) -> dict[str, str]:
+        return {user_id: row.status for user_id, row in self.rows().items()}
+
+
+def order(user_id: str, ordered_at: datetime) -> Order:
+    return Order(
+        order_id=f"{user_id}-{ordered_at:%Y%m%d%H%M%S}",
+        user_id=user_id,
+        ordered_at=ordered_at,
+        total_value=50.0,
+        item_count=1,
+    )
+
+
+def outbox_ids(folder: Path) -> list[str]:
+    return sorted(path.stem for path in folder.glob("*.eml"))
