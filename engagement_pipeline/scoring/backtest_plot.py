@@ -41,7 +41,7 @@ def _draw_calibration(axes: Any, report: BacktestReport) -> None:
             label=f"{cutoff.day}: {cutoff.users:,} users, Brier {cutoff.brier:.3f}",
         )
     limit = min(100.0, highest * 1.08 + 2)
-    axes.plot([0, limit], [0, limit], linestyle="--", linewidth=1, color=_GREY, label="perfectly honest")
+    axes.plot([0, limit], [0, limit], linestyle="--", linewidth=1, color=_GREY, label="score and outcome agree")
     axes.set_xlim(0, limit)
     axes.set_ylim(0, limit)
     axes.set_xlabel("mean score of the decile")
@@ -69,7 +69,7 @@ def _draw_comparison(axes: Any, report: BacktestReport) -> None:
     axes.invert_yaxis()
     # Chance is 0.5: a bar that began at 0 would hide the differences that matter.
     axes.set_xlim(0.5, 1)
-    axes.set_xlabel("AUC: 0.5 is chance, 1 ranks everyone who came back above everyone who did not")
+    axes.set_xlabel("AUC (0.5: no better than chance, 1: perfect)")
     axes.set_title("Does it rank better than simpler rules?", loc="left", fontsize=11)
     if len(report.cutoffs) > 1:
         axes.legend(frameon=False, fontsize=8, loc="lower right")
