@@ -26,7 +26,9 @@ ranked AS (
     WHERE decision <> 'skip' AND HASH(address_key) IN (SELECT bucket FROM crowded)
 )
 
-SELECT user_id, 'address_cool_down' AS reason FROM touched
+SELECT user_id, 'address_cool_down' AS reason
+FROM touched
 UNION ALL
-SELECT user_id, 'duplicate_address' AS reason FROM ranked
+SELECT user_id, 'duplicate_address' AS reason
+FROM ranked
 WHERE place > 1 AND user_id NOT IN (SELECT user_id FROM touched)

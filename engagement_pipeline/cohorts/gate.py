@@ -79,7 +79,8 @@ def decide(
     values["decided_at"] = utc_naive(now)
     with transaction(con):
         offset = get_offset(con, CONSUMER)
-        seq = max(offset or 0, get_offset(con, "raw") or 0, _number(con, "SELECT MAX(changed_seq) FROM raw_users"))
+        seq = max(get_offset(con, consumer) or 0 for consumer in (CONSUMER, "raw", "suppressions"))
+        seq = max(seq, _number(con, "SELECT MAX(changed_seq) FROM raw_users"))
         if full or offset is None:
             decided = _decide_everybody(con, values)
         else:

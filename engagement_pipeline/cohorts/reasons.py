@@ -3,7 +3,7 @@
 from enum import Enum
 from typing import Literal, NamedTuple
 
-Action = Literal["mail", "hold_out", "skip"]
+Decision = Literal["mail", "hold_out", "skip"]
 
 
 class Reason(str, Enum):
@@ -32,10 +32,10 @@ class Reason(str, Enum):
         return _MEANINGS[self]
 
 
-class Decision(NamedTuple):
+class Verdict(NamedTuple):
     """What the gate says about one user, and why."""
 
-    action: Action
+    decision: Decision
     reason: Reason
 
 

@@ -7,7 +7,7 @@ from types import TracebackType
 
 import duckdb
 
-from engagement_pipeline.cohorts.reasons import Decision, Reason
+from engagement_pipeline.cohorts.reasons import Reason, Verdict
 from engagement_pipeline.cohorts.rules import gate_parameters, gated, give_way, utc_naive
 from engagement_pipeline.platform.settings import GateSettings, ScoringSettings
 
@@ -80,7 +80,7 @@ class GateChecker:
     def close(self) -> None:
         self._con.close()
 
-    def recheck(self, candidates: Sequence[Candidate], now: datetime) -> dict[str, Decision]:
+    def recheck(self, candidates: Sequence[Candidate], now: datetime) -> dict[str, Verdict]:
         """Return a decision for each candidate, by user_id. Of users with one address in a batch one is chosen.
 
         Raises:
@@ -93,12 +93,12 @@ class GateChecker:
         self._con.execute(query, {**values, **_columns(candidates)})
         give_way(self._con, "decisions", values["last_touch_latest"])
         rows = self._con.execute("SELECT user_id, decision, reason FROM decisions").fetchall()
-        return {user_id: Decision(decision, Reason(reason)) for user_id, decision, reason in rows}
+        return {user_id: Verdict(decision, Reason(reason)) for user_id, decision, reason in rows}
 
 
 def recheck(
     candidates: Sequence[Candidate], now: datetime, gate: GateSettings, scoring: ScoringSettings, hold_out_key: str
-) -> dict[str, Decision]:
+) -> dict[str, Verdict]:
     """Decide on one batch; see `GateChecker.recheck`, which is quicker for many."""
     with GateChecker(gate, scoring, hold_out_key) as checker:
         return checker.recheck(candidates, now)
