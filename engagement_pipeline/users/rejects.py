@@ -47,10 +47,16 @@ class Reject:
         return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
 
 
-def storable(text: str) -> str:
-    """Return a text as it is kept: without what no database holds, and cut, saying so, where it is huge."""
+def storable(text: str, length: int | None = None) -> str:
+    """Return a text as it is kept: without what no database holds, and cut, saying so, where it is huge.
+
+    Args:
+        text: the text, or only its beginning.
+        length: how long the whole text is, where that is not what is given.
+    """
+    whole = len(text) if length is None else length
     kept = text[:MAX_ORIGINAL].replace("\x00", "\\x00").encode(errors="backslashreplace").decode()
-    return kept if len(text) <= MAX_ORIGINAL else f"{kept} … [cut: {len(text):,} characters]"
+    return kept if whole <= MAX_ORIGINAL else f"{kept} … [cut: {whole:,} characters in all]"
 
 
 def record(connection: sa.Connection, rejects: Sequence[Reject], now: datetime) -> int:
