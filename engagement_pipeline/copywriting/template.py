@@ -73,7 +73,6 @@ class TemplateCopywriter:
         """
         self._brand = brand
         self._templates = _load(brand)
-        self._written: dict[str, Copy] = {}
         self.variants = tuple(dict.fromkeys(email.variant for email in self._templates.emails))
         self._check()
 
@@ -83,13 +82,7 @@ class TemplateCopywriter:
         Raises:
             CopyTemplateError: a brief names a variant that the templates do not have.
         """
-        return [self._write(brief) for brief in briefs]
-
-    def _write(self, brief: Brief) -> Copy:
-        copy = self._written.get(brief.fingerprint)
-        if copy is None:
-            copy = self._written[brief.fingerprint] = self._compose(brief)
-        return copy
+        return [self._compose(brief) for brief in briefs]
 
     def _compose(self, brief: Brief) -> Copy:
         email = next((email for email in self._templates.emails if email.fits(brief)), None)

@@ -3,7 +3,7 @@
 import unicodedata
 from typing import Annotated
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator
 
 # Control, format (bidirectional marks, zero-width), private, surrogate, unassigned, line and paragraph separators.
 _INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
@@ -15,6 +15,8 @@ def is_visible(text: str) -> bool:
 
 
 def _one_clean_line(value: str) -> str:
+    if not value:
+        raise ValueError("must not be empty")
     if not is_visible(value):
         raise ValueError("must be one line without invisible characters")
     if value != value.strip():
@@ -22,4 +24,4 @@ def _one_clean_line(value: str) -> str:
     return value
 
 
-Line = Annotated[str, StringConstraints(min_length=1), AfterValidator(_one_clean_line)]
+Line = Annotated[str, AfterValidator(_one_clean_line)]

@@ -58,6 +58,8 @@ _PATTERNS: tuple[tuple[Code, re.Pattern[str]], ...] = (
     ("urgency", wording.URGENCY),
     ("offer", wording.OFFER),
     ("shouting", wording.SHOUTING),
+    # A word capitalised like a name: a product, a brand or a person that the brief does not know.
+    ("name_outside_brief", wording.NAME),
 )
 
 _LONGEST_SUBJECT = 70
@@ -86,7 +88,6 @@ def validate(copy: Copy, brief: Brief, brand: Brand) -> list[Violation]:
         violations += _categories(field, claims, brief, brand)
         claims = _without(claims, brief.categories)
         violations += _patterns(field, claims)
-        violations += _names(field, claims)
         violations += _times(field, claims, brief)
     return violations
 
@@ -144,12 +145,6 @@ def _patterns(field: str, claims: str) -> Iterator[Violation]:
         if found:
             yield from (Violation(code, f"{field}: {words!r}") for words in found)
             claims = pattern.sub(" ", claims)
-
-
-def _names(field: str, claims: str) -> Iterator[Violation]:
-    """Object to words capitalised like a name: a product, a brand or a person that the brief does not know."""
-    for match in wording.NAME.finditer(claims):
-        yield Violation("name_outside_brief", f"{field}: {match.group()!r}")
 
 
 def _times(field: str, claims: str, brief: Brief) -> Iterator[Violation]:

@@ -8,7 +8,7 @@ import re
 _WORDS = re.IGNORECASE
 
 URL = re.compile(
-    r"https?:|\bwww\.|\b[\w-]+\.(?:com|net|org|io|co|shop|store|us|uk|eu|app|info|biz|me|ly)\b(?:/\S*)?", _WORDS
+    r"https?:\S*|\bwww\.\S*|\b[\w-]+\.(?:com|net|org|io|co|shop|store|us|uk|eu|app|info|biz|me|ly)\b(?:/\S*)?", _WORDS
 )
 EMAIL_ADDRESS = re.compile(r"\S*@\S*")
 PLACEHOLDER = re.compile(
