@@ -1,0 +1,142 @@
+"""`engagement demo`: the whole pipeline on the real sample, or on one's own files, without any account."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from engagement_pipeline.cli.dagster_home import prepare
+from engagement_pipeline.cli.output import Json, bars, emit, progress
+from engagement_pipeline.platform.settings import PROJECT_ROOT, Settings, get_settings
+
+if TYPE_CHECKING:
+    from engagement_pipeline.pipeline import Pipeline
+
+SAMPLE = PROJECT_ROOT / "data" / "cdnow" / "orders.csv.gz"
+BANDS = ("critical", "at_risk", "moderate", "good")
+JOBS = {
+    "refresh_engagement": "Scoring, deciding, writing",
+    "send_emails": "Sending to the outbox",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("demo")(demo)
+
+
+def demo(
+    orders: Annotated[Path | None, typer.Option(help="Your own orders instead of the sample.")] = None,
+    users: Annotated[
+        Path | None, typer.Option(help="Your own users; without it they are made up from the ids.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run everything once: import, score, decide, write, "send" to a folder, measure. Needs no account.
+
+    A second run sends nothing new.
+    """
+    # Imported here: every other command would pay for it.
+    from engagement_pipeline.pipeline import Pipeline
+    from engagement_pipeline.users.sample import load_sample
+
+    settings = demo_settings(get_settings())
+    prepare(settings)
+    pipeline = Pipeline(settings)
+    now = pipeline.now()
+    with progress("Importing users and orders", "records", quiet=as_json) as advance:
+        sample = load_sample(pipeline.store, orders or SAMPLE, users, now.date(), now, advance)
+    already_sent = len(outbox(settings))
+    for job, what in JOBS.items():
+        with progress(what, "steps", quiet=as_json) as advance:
+            run_job(pipeline, job, advance)
+    result = {
+        "imported": asdict(sample),
+        **summary(pipeline),
+        "outbox": {"emails": len(outbox(settings)), "new": len(outbox(settings)) - already_sent},
+    }
+    emit(result, as_json, lambda: show(result, settings))
+
+
+def demo_settings(settings: Settings) -> Settings:
+    """The demo sends at any hour: a newcomer at midnight should see e-mails too, and nothing leaves the machine."""
+    open_all_day = settings.gate.model_copy(update={"sending_hour_from": 0, "sending_hour_to": 24})
+    return settings.model_copy(update={"gate": open_all_day, "send_mode": "outbox"})
+
+
+def run_job(pipeline: "Pipeline", name: str, on_step: Callable[[int], None]) -> None:
+    """Run a job in this process, on the instance that the Dagster UI shows afterwards.
+
+    Raises:
+        RuntimeError: the run failed; names the step.
+    """
+    import logging
+
+    import dagster as dg
+
+    from engagement_pipeline.definitions import build_defs
+
+    logging.getLogger("dagster").setLevel(logging.ERROR)
+    job = build_defs(pipeline.settings, {"pipeline": pipeline}).resolve_job_def(name)
+    with dg.DagsterInstance.get() as instance:
+        result = job.execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+    on_step(len(result.get_step_success_events()))
+    if not result.success:
+        failed = ", ".join(event.step_key or "" for event in result.all_events if event.is_step_failure)
+        raise RuntimeError(f"{name} failed in {failed}; `make dev` shows the run")
+
+
+def outbox(settings: Settings) -> list[Path]:
+    """Return the e-mails in the outbox folder."""
+    return list(settings.outbox_dir.glob("*.eml"))
+
+
+def summary(pipeline: "Pipeline") -> dict[str, Any]:
+    """Read the counts that a newcomer wants to see from the warehouse."""
+
+    def counts(query: str) -> dict[str, int]:
+        return dict(con.execute(query).fetchall())
+
+    with pipeline.warehouse(read_only=True) as con:
+        return {
+            "users_by_band": counts("SELECT band, count(*) FROM engagement_scores GROUP BY 1"),
+            "decisions_by_reason": counts(
+                "SELECT decision || ': ' || reason, count(*) FROM at_risk_cohorts GROUP BY 1 ORDER BY 2 DESC"
+            ),
+            "emails_by_status": counts("SELECT status, count(*) FROM email_deliveries GROUP BY 1 ORDER BY 2 DESC"),
+            "rejected_by_reason": counts("SELECT reason, count(*) FROM rejected_records GROUP BY 1 ORDER BY 2 DESC"),
+            "effect": [row[0] for row in con.execute("SELECT sentence FROM campaign_effectiveness").fetchall()][:1],
+        }
+
+
+def show(result: dict[str, Any], settings: Settings) -> None:
+    """Print the summary for people."""
+    imported, emails = result["imported"], result["emails_by_status"]
+    typer.echo(
+        f"\nImported {imported['users']:,} users and {imported['orders']:,} orders; refused {imported['rejected']:,}.\n"
+    )
+    bars("Users by band", "band", {band: result["users_by_band"].get(band, 0) for band in BANDS})
+    bars("What was decided about those below the threshold, and why", "decision: reason", result["decisions_by_reason"])
+    bars("E-mails by status", "status", emails)
+    held, written = emails.get("held_out", 0), sum(emails.values())
+    if written:
+        typer.echo(
+            f"Hold-out: {held:,} of {written:,} ({held / written:.1%}) are not written to, to measure the effect."
+        )
+    for sentence in result["effect"]:
+        typer.echo(f"Effect: {sentence}")
+    typer.echo(f"Outbox: {result['outbox']['emails']:,} e-mails, {result['outbox']['new']:,} of them new.\n")
+    typer.echo("Where to look next")
+    typer.echo(f"  the e-mails          {settings.outbox_dir} (any mail program opens them)")
+    typer.echo("  lineage and runs     make dev, then http://127.0.0.1:3000")
+    typer.echo("  one user's score     .venv/bin/engagement explain cdnow-00042")
+    typer.echo(
+        "  proof of the score   .venv/bin/engagement backtest --orders data/cdnow/orders.csv.gz --plot backtest.png"
+    )
+    typer.echo('  your own files       make demo ARGS="--orders my.csv --users my.csv"')

@@ -1,0 +1,65 @@
+"""How commands show results: tables for people, JSON for scripts, a progress bar while it takes long."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+def emit(result: Mapping[str, Any], as_json: bool, render: Callable[[], None]) -> None:
+    """Print a result as JSON, or let `render` print it for people."""
+    if as_json:
+        typer.echo(json.dumps(result, default=str, ensure_ascii=False))
+    else:
+        render()
+
+
+def table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table; numbers to the right, with thousands separators."""
+    from rich.console import Console
+    from rich.table import Table
+
+    view = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    for index, name in enumerate(header):
+        is_number = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
+        view.add_column(name, justify="right" if is_number else "left")
+    for row in rows:
+        view.add_row(*[_cell(value) for value in row])
+    Console().print(view)
+
+
+def bars(title: str, what: str, counts: Mapping[str, int]) -> None:
+    """Print counts with their share and a bar."""
+    total = max(sum(counts.values()), 1)
+    rows = [
+        (name, number, f"{number / total:.1%}", "█" * round(30 * number / total)) for name, number in counts.items()
+    ]
+    table(title, [what, "count", "share", ""], rows)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool) or value is None:
+        return "" if value is None else ("yes" if value else "no")
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    return str(value)
+
+
+@contextmanager
+def progress(what: str, unit: str = "", *, quiet: bool = False) -> Iterator[Callable[[int], None]]:
+    """Show a running count on standard error; yields a function that adds to it."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(pulse_style="cyan"))
+    counter = TextColumn("{task.completed:,.0f} " + unit)
+    with Progress(*columns, counter, TimeElapsedColumn(), console=Console(stderr=True), disable=quiet) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda number: bar.advance(task, number)
+        bar.update(task, total=bar.tasks[0].completed or 1, completed=bar.tasks[0].completed or 1)

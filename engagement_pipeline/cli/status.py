@@ -1,0 +1,50 @@
+"""How everything stands, from the operational store alone: it answers while a run has the warehouse."""
+
+from datetime import timedelta
+from typing import Any
+
+import typer
+
+from engagement_pipeline.cli.output import Json, bars, emit, table
+
+FAILURES_SHOWN_DAYS = 7
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("status")(status)
+
+
+def status(as_json: Json = False) -> None:
+    """Show users by band, e-mails by status, refused records, and failed runs of the last week."""
+    import sqlalchemy as sa
+
+    from engagement_pipeline.pipeline import Pipeline
+    from engagement_pipeline.platform import run_failures
+    from engagement_pipeline.platform.settings import get_settings
+    from engagement_pipeline.scoring.tables import scores
+    from engagement_pipeline.users.rejects import count_by_reason
+
+    pipeline = Pipeline(get_settings())
+    with pipeline.database.read() as connection:
+        by_band = sa.select(scores.c.band, sa.func.count().label("users")).group_by(scores.c.band)
+        result: dict[str, Any] = {
+            "users_by_band": {row.band: row.users for row in connection.execute(by_band)},
+            "emails_by_status": pipeline.ledger.count_by_status(pipeline.settings.campaign),
+            "rejected_by_reason": count_by_reason(connection),
+            "failed_runs": [
+                row._asdict()
+                for row in run_failures.since(connection, pipeline.now() - timedelta(days=FAILURES_SHOWN_DAYS))
+            ],
+        }
+
+    def render() -> None:
+        bars("Users by band", "band", result["users_by_band"])
+        bars("E-mails by status", "status", result["emails_by_status"])
+        if result["rejected_by_reason"]:
+            bars("Refused records", "reason", result["rejected_by_reason"])
+        if result["failed_runs"]:
+            rows = [(f"{row['failed_at']:%Y-%m-%d %H:%M}", row["job"], row["error"]) for row in result["failed_runs"]]
+            table("Failed runs of the last week", ["when (UTC)", "job", "error"], rows)
+
+    emit(result, as_json, render)

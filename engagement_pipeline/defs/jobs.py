@@ -1,0 +1,72 @@
+"""Jobs: react to a change, refresh everything, send, import dropped files, prove the score, tidy up."""
+
+import dagster as dg
+
+from engagement_pipeline.defs.assets.scores import Extent, engagement_score_history
+from engagement_pipeline.defs.importing import import_file
+from engagement_pipeline.defs.pruning import prune
+
+RAW = ["raw_users", "raw_orders", "rejected_records", "suppressions"]
+DECIDING = ["engagement_scores", "at_risk_cohorts", "generated_emails"]
+SENDING = ["email_deliveries", "email_events"]
+
+# A run that failed is tried again by itself. That never repeats a send: the ledger, not the run, knows what was sent.
+_RETRIED = {"dagster/max_retries": "2"}
+
+react_to_changes = dg.define_asset_job(
+    "react_to_changes",
+    # Checks look at whole tables; the daily refresh runs them, a reaction should be quick.
+    selection=dg.AssetSelection.assets(*RAW, *DECIDING, *SENDING).without_checks(),
+    description="After a change in users or orders: scores, decides, writes and sends for the users that changed.",
+    config=dg.RunConfig(ops={name: Extent(full=False) for name in DECIDING}),
+    tags=_RETRIED,
+)
+
+refresh_engagement = dg.define_asset_job(
+    "refresh_engagement",
+    selection=dg.AssetSelection.assets(*RAW, *DECIDING, "campaign_effectiveness"),
+    description="Every day: population parameters, all scores, all decisions, drafts for those to be mailed, the "
+    "effect so far, and every check.",
+    tags=_RETRIED,
+)
+
+send_emails = dg.define_asset_job(
+    "send_emails",
+    selection=dg.AssetSelection.assets(*SENDING),
+    description="Sends what is queued and due. Running it again never repeats a send.",
+    tags=_RETRIED,
+)
+
+record_score_history = dg.define_asset_job(
+    "record_score_history",
+    selection=dg.AssetSelection.assets(engagement_score_history),
+    description="Scores as they stood at the start of a day.",
+    partitions_def=engagement_score_history.partitions_def,
+)
+
+prove_score = dg.define_asset_job(
+    "prove_score",
+    selection=dg.AssetSelection.assets("score_backtest"),
+    description="Backtests the score on this shop's own orders.",
+)
+
+
+@dg.job(description="Imports one file from the incoming folder; its changes then lead to react_to_changes.")
+def import_files() -> None:
+    import_file()
+
+
+@dg.job(description="Deletes old runs, their logs, and change-log entries that everybody has read.")
+def prune_history() -> None:
+    prune()
+
+
+ALL_JOBS = [
+    react_to_changes,
+    refresh_engagement,
+    send_emails,
+    record_score_history,
+    prove_score,
+    import_files,
+    prune_history,
+]

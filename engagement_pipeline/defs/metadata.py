@@ -1,0 +1,44 @@
+"""What the Dagster UI shows of a table: rows, columns, a count by something. Never a user's row."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+import duckdb
+
+from engagement_pipeline.defs.columns import COLUMNS
+
+
+def table_metadata(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, Any]:
+    """Return row count and column schema of a warehouse table, as Dagster's own metadata keys."""
+    columns = con.execute(f"DESCRIBE {table}").fetchall()
+    return {
+        "dagster/row_count": count(con, table),
+        "dagster/table_name": table,
+        "dagster/column_schema": dg.TableSchema(
+            columns=[dg.TableColumn(name=row[0], type=row[1], description=COLUMNS.get(row[0])) for row in columns]
+        ),
+    }
+
+
+def count(con: duckdb.DuckDBPyConnection, table: str, where: str = "true") -> int:
+    """Return the number of rows that satisfy a condition."""
+    row = con.execute(f"SELECT count(*) FROM {table} WHERE {where}").fetchone()  # noqa: S608
+    return int(row[0]) if row else 0
+
+
+def markdown_bars(counts: Mapping[str, int], what: str) -> dg.MarkdownMetadataValue:
+    """Return counts as a small table with bars: cheaper than a plot and readable in a narrow panel."""
+    total = max(sum(counts.values()), 1)
+    lines = [f"| {what} | count | share | |", "|---|---:|---:|---|"]
+    for name, number in counts.items():
+        share = number / total
+        lines.append(f"| {name} | {number:,} | {share:.1%} | {'█' * round(30 * share)} |")
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> dg.MarkdownMetadataValue:
+    """Return rows as a markdown table."""
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    lines += ["| " + " | ".join("" if cell is None else str(cell) for cell in row) + " |" for row in rows]
+    return dg.MetadataValue.md("\n".join(lines))

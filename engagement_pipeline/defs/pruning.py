@@ -1,0 +1,54 @@
+"""Housekeeping: the instance's storage and the change log grow with every run and every change."""
+
+from datetime import datetime, timedelta
+
+import dagster as dg
+from dagster import DagsterRunStatus
+
+from engagement_pipeline.defs.resources import WarehouseResource
+from engagement_pipeline.pipeline import Pipeline
+from engagement_pipeline.platform.change_log import prune_change_log
+from engagement_pipeline.platform.warehouse import get_offset
+
+_FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
+_BATCH = 100
+
+# All that read the change log into the warehouse.
+_READERS = ("raw", "suppressions", "email_deliveries", "email_events")
+
+
+class Retention(dg.Config):
+    """How long runs and changes are kept, in days."""
+
+    run_days: int = 14
+    change_days: int = 30
+
+
+@dg.op
+def prune(
+    context: dg.OpExecutionContext,
+    config: Retention,
+    warehouse: WarehouseResource,
+    pipeline: dg.ResourceParam[Pipeline],
+) -> None:
+    """Delete finished runs with their events and logs, and change-log entries that the warehouse has read."""
+    now = pipeline.now()
+    runs = delete_runs(context.instance, now - timedelta(days=config.run_days))
+    with warehouse.get_connection() as con:
+        read_up_to = min(get_offset(con, reader) or 0 for reader in _READERS)
+    with pipeline.database.write() as connection:
+        changes = prune_change_log(connection, now - timedelta(days=config.change_days), read_up_to)
+    context.log.info(f"deleted {runs} runs and {changes} change-log entries")
+    context.add_output_metadata({"deleted_runs": runs, "deleted_changes": changes})
+
+
+def delete_runs(instance: dg.DagsterInstance, before: datetime) -> int:
+    """Delete the finished runs created before a moment, with their events and captured output; return how many."""
+    old = dg.RunsFilter(statuses=_FINISHED, created_before=before)
+    deleted = 0
+    while runs := instance.get_runs(filters=old, limit=_BATCH):
+        for run in runs:
+            instance.compute_log_manager.delete_logs(prefix=[run.run_id])
+            instance.delete_run(run.run_id)
+        deleted += len(runs)
+    return deleted

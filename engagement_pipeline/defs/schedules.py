@@ -1,0 +1,47 @@
+"""Habits, in UTC: refresh before the day begins, send while it lasts, prove the score weekly, tidy up at night."""
+
+import dagster as dg
+
+from engagement_pipeline.defs.jobs import (
+    prove_score,
+    prune_history,
+    record_score_history,
+    refresh_engagement,
+    send_emails,
+)
+from engagement_pipeline.pipeline import Pipeline
+
+_ON = dg.DefaultScheduleStatus.RUNNING
+
+daily_refresh = dg.ScheduleDefinition(
+    name="daily_refresh",
+    job=refresh_engagement,
+    cron_schedule="15 0 * * *",
+    default_status=_ON,
+    description="Soon after midnight UTC: the day of every user's silence has changed.",
+)
+
+daily_history = dg.build_schedule_from_partitioned_job(
+    record_score_history, name="daily_history", hour_of_day=0, minute_of_hour=45, default_status=_ON
+)
+
+weekly_backtest = dg.ScheduleDefinition(
+    name="weekly_backtest", job=prove_score, cron_schedule="30 3 * * 1", default_status=_ON
+)
+
+nightly_pruning = dg.ScheduleDefinition(
+    name="nightly_pruning", job=prune_history, cron_schedule="0 4 * * *", default_status=_ON
+)
+
+
+@dg.schedule(job=send_emails, cron_schedule="*/15 * * * *", default_status=_ON)
+def sending_hours(
+    context: dg.ScheduleEvaluationContext, pipeline: dg.ResourceParam[Pipeline]
+) -> dg.RunRequest | dg.SkipReason:
+    """Every quarter of an hour, where an e-mail is due: each user's sending hours are kept in their own time zone."""
+    if not pipeline.ledger.due(pipeline.settings.campaign, pipeline.now(), count=1, after=None):
+        return dg.SkipReason("no e-mail is due")
+    return dg.RunRequest()
+
+
+ALL_SCHEDULES = [daily_refresh, daily_history, weekly_backtest, nightly_pruning, sending_hours]

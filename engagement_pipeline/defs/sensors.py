@@ -1,0 +1,89 @@
+"""Reactions: to changed users and orders, to dropped files, to failed runs.
+
+A sensor that has fired rests until the daemon's next round, up to five seconds. Several sensors therefore wait for the
+same changes, each inside its evaluation, and an atomic claim in the operational store lets exactly one of them ask for
+a run. No change is lost with a run that fails: runs read from the warehouse's own offset, not from the claim.
+"""
+
+from datetime import datetime
+
+import dagster as dg
+
+from engagement_pipeline.defs.importing import incoming_files
+from engagement_pipeline.defs.jobs import import_files, react_to_changes
+from engagement_pipeline.pipeline import Pipeline
+from engagement_pipeline.platform import run_failures
+from engagement_pipeline.platform.change_wait import wait_for_change
+
+READER = "react_to_changes"
+WAITING_SENSORS = 3
+# The daemon gives up on an evaluation after 60 s.
+WAIT_SECONDS = 20.0
+
+_ON = dg.DefaultSensorStatus.RUNNING
+
+
+def _new_user_data(name: str) -> dg.SensorDefinition:
+    @dg.sensor(name=name, job=react_to_changes, minimum_interval_seconds=1, default_status=_ON)
+    def waiting_sensor(
+        context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]
+    ) -> dg.SensorResult | dg.SkipReason:
+        """Waits for a change of a user or an order and asks for a run that reacts to it."""
+        seq = wait_for_change(pipeline.database, READER, WAIT_SECONDS)
+        if seq is None:
+            return dg.SkipReason("no change of a user or an order that another sensor has not taken")
+        return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"change-{seq}")], cursor=str(seq))
+
+    return waiting_sensor
+
+
+new_user_data = [_new_user_data(f"new_user_data_{number}") for number in range(1, WAITING_SENSORS + 1)]
+
+
+@dg.sensor(job=import_files, minimum_interval_seconds=5, default_status=_ON)
+def incoming_folder(
+    context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]
+) -> dg.SensorResult | dg.SkipReason:
+    """Files dropped into `incoming/users` or `incoming/orders` are imported, users first."""
+    files = incoming_files(pipeline.settings.incoming_dir, pipeline.now())
+    if not files:
+        return dg.SkipReason("no new file")
+    path = files[0]
+    status = path.stat()
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(
+                # A file of the same name that comes again later is another file.
+                run_key=f"{path}:{status.st_mtime_ns}:{status.st_size}",
+                run_config=dg.RunConfig(ops={"import_file": {"config": {"path": str(path)}}}),
+            )
+        ]
+    )
+
+
+@dg.run_failure_sensor(default_status=_ON, minimum_interval_seconds=10)
+def failed_runs(context: dg.RunFailureSensorContext, pipeline: dg.ResourceParam[Pipeline]) -> None:
+    """Keeps every failed run where the command line and the API show it."""
+    failures = [event for event in context.get_step_failure_events() if event.is_step_failure]
+    steps = [event.step_key for event in failures if event.step_key]
+    error = failures[0].step_failure_data.error if failures else None
+    with pipeline.database.write() as connection:
+        run_failures.record(
+            connection,
+            run_id=context.dagster_run.run_id,
+            job=context.dagster_run.job_name,
+            steps=steps,
+            error=(error.cls_name or "unknown") if error else "the run's process ended",
+            failed_at=_failed_at(context, pipeline),
+        )
+    context.log.error(f"{context.dagster_run.job_name} failed in {', '.join(steps) or 'no step'}")
+
+
+def _failed_at(context: dg.RunFailureSensorContext, pipeline: Pipeline) -> datetime:
+    stats = context.instance.get_run_stats(context.dagster_run.run_id)
+    if stats.end_time is None:
+        return pipeline.now()
+    return datetime.fromtimestamp(stats.end_time, tz=pipeline.now().tzinfo)
+
+
+ALL_SENSORS = [*new_user_data, incoming_folder, failed_runs]

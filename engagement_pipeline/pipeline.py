@@ -1,0 +1,77 @@
+"""The parts that settings choose, put together in one place for Dagster, the command line and the web."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cached_property
+
+import duckdb
+
+from engagement_pipeline.copywriting.brand import Brand, load_brand
+from engagement_pipeline.copywriting.copy import Copywriter
+from engagement_pipeline.copywriting.template import TemplateCopywriter
+from engagement_pipeline.delivery.assembly import sender_for
+from engagement_pipeline.delivery.ledger import SqlLedger
+from engagement_pipeline.delivery.send_report import Progress, SendReport
+from engagement_pipeline.migrations import upgrade
+from engagement_pipeline.platform import clock, warehouse
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.sql import Database
+from engagement_pipeline.users.store import SqlUserStore
+
+
+class Pipeline:
+    """The parts that settings choose, each made when first used.
+
+    A plain object, not a Dagster `ConfigurableResource`: Dagster shows a resource's configuration to everyone who can
+    open its UI, and these settings hold secrets.
+    """
+
+    def __init__(self, settings: Settings, now: Callable[[], datetime] = clock.now) -> None:
+        self.settings = settings
+        self.now = now
+
+    @property
+    def secret_key(self) -> str:
+        return self.settings.secret_key.get_secret_value()
+
+    @cached_property
+    def database(self) -> Database:
+        database = Database(self.settings.store_url)
+        upgrade(database)
+        return database
+
+    @cached_property
+    def store(self) -> SqlUserStore:
+        return SqlUserStore(self.database, self.secret_key)
+
+    @cached_property
+    def ledger(self) -> SqlLedger:
+        return SqlLedger(self.database)
+
+    @cached_property
+    def brand(self) -> Brand:
+        return load_brand(self.settings.brand_file)
+
+    @cached_property
+    def copywriter(self) -> Copywriter:
+        return TemplateCopywriter(self.brand)
+
+    @contextmanager
+    def warehouse(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open the warehouse outside of Dagster.
+
+        Raises:
+            WarehouseBusyError: a run has it for longer than settings allow to wait.
+        """
+        with warehouse.connect(
+            self.settings.warehouse_path,
+            memory_limit=self.settings.warehouse_memory_limit,
+            wait_seconds=self.settings.warehouse_wait_seconds,
+            read_only=read_only,
+        ) as connection:
+            yield connection
+
+    def send(self, on_progress: Progress | None = None) -> SendReport:
+        """Send what is queued and due."""
+        return sender_for(self.settings, self.database, self.brand).run(self.now, on_progress)
