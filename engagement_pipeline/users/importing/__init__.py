@@ -4,7 +4,7 @@
 `fields` turn texts into validated users and orders, `load` writes them in batches and rejects what is wrong.
 """
 
-from engagement_pipeline.users.importing.load import ImportReport, import_path
+from engagement_pipeline.users.importing.load import ImportReport, Progress, import_path, read_valid
 from engagement_pipeline.users.importing.raw import UnreadableFileError
 
-__all__ = ["ImportReport", "UnreadableFileError", "import_path"]
+__all__ = ["ImportReport", "Progress", "UnreadableFileError", "import_path", "read_valid"]

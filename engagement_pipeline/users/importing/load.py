@@ -94,6 +94,20 @@ def import_path(
     return report
 
 
+def read_valid(path: Path, entity: Entity, now: datetime) -> Iterator[User | Order]:
+    """Read the valid records of a file or folder without writing anything.
+
+    Raises:
+        UnreadableFileError: as for `import_path`.
+    """
+    validator = Validator(entity, now)
+    for file, name in files.find(path):
+        source, _ = _open(file, name, entity)
+        for raw in source.records():
+            if raw.fault is None and not isinstance(record := validator.validate(raw.values), list):
+                yield record
+
+
 def _open(path: Path, name: str, entity: Entity | None) -> tuple[Source, Entity]:
     head = files.check_whole(path, name)
     if head.startswith(b"PAR1") or files.plain_suffix(path) == ".parquet":
