@@ -121,7 +121,7 @@ class TemplateCopywriter:
         return facts
 
     def _check(self) -> None:
-        tastes = {(), tuple(category.name for category in self._brand.categories[:1])}
+        tastes = [(), *((category.name,) for category in self._brand.categories[:1])]
         for variant, silence, number, categories in product(self.variants, SILENCES, _NUMBERS, tastes):
             brief = Brief(
                 silence=silence,

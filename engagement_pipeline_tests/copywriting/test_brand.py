@@ -5,6 +5,8 @@ import pytest
 
 from engagement_pipeline.copywriting.brand import BrandError, load_brand
 from engagement_pipeline.copywriting.colours import contrast
+from engagement_pipeline.users.synthetic import synthetic_user
+from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.copywriting.samples import BRAND_FILE, brand, brand_fields, write_brand
 
 
@@ -13,6 +15,12 @@ def test_the_sample_brand_loads() -> None:
     assert sample.name == "Stitch Fix"
     assert sample.from_address.endswith("example.com")
     assert len(sample.categories) >= 8
+
+
+def test_the_sample_brand_knows_what_the_sample_users_like() -> None:
+    liked = {name for number in range(200) for name in synthetic_user(str(number), NOW).preferred_categories}
+    assert liked
+    assert [name for name in liked if brand().category(name) is None] == []
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_signs_of_html_in_the_copy_are_text() -> None:
 
 def test_every_template_renders_for_everyone() -> None:
     for variant, silence, number, taste in product(
-        WRITER.variants, SILENCES, range(1, LAST_NUMBER + 1), ((), ("jeans",), ("tops", "shoes", "pants"))
+        WRITER.variants, SILENCES, range(1, LAST_NUMBER + 1), ((), ("denim",), ("tops", "shoes", "pants"))
     ):
         (text,) = WRITER.write([brief(variant=variant, silence=silence, number=number, categories=taste)])
         for name in ("Ann", None):

@@ -24,7 +24,7 @@ GOOD_COPIES: list[tuple[str, dict[str, Any], Brief]] = [
         {"first": "Is there a dress that you wore for days on end, and still love?"},
         SEASON,
     ),
-    ("two categories", {"first": "Do you still reach for jeans and dresses?"}, brief(categories=("dresses", "jeans"))),
+    ("two categories", {"first": "Do you still reach for denim and dresses?"}, brief(categories=("dresses", "denim"))),
     ("a day and a month", {"first": "Is there a Sunday in May that you would love to feel ready for?"}, SEASON),
     ("feel free", {"first": "Please feel free to tell us what you would love to wear next."}, SEASON),
     (
@@ -150,12 +150,12 @@ BAD_COPIES: list[tuple[str, dict[str, Any], str]] = [
     # outside the brief
     (
         "another category",
-        {"first": "Do you still love jeans? We would love to hear about it."},
+        {"first": "Do you still love denim? We would love to hear about it."},
         "category_outside_brief",
     ),
     (
         "another category, one of it",
-        {"first": "Do you still have that jacket? We would love to hear about it."},
+        {"first": "Do you still have that top? We would love to hear about it."},
         "category_outside_brief",
     ),
     (
