@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -49,7 +48,7 @@ class Brief(BaseModel):
     variant: Line = Field(max_length=64, description="The style of writing, compared by its effect.")
     locale: Locale = "en-US"
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """The same 32 hexadecimal digits for equal briefs, on any machine and in any process."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:32]

@@ -119,6 +119,7 @@ def test_equal_facts_have_one_fingerprint_and_any_other_fact_another() -> None:
         brief(number=2),
         brief(variant="idea"),
     ]
+    assert base.model_copy(update={"variant": "idea"}).fingerprint == brief(variant="idea").fingerprint
     assert len({base.fingerprint, *(other.fingerprint for other in others)}) == len(others) + 1
 
 
