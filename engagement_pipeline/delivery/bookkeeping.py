@@ -7,13 +7,14 @@ keeps two senders from each missing the other's mark, and PostgreSQL from deadlo
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import sqlalchemy as sa
 
 from engagement_pipeline.delivery import statements, statuses
 from engagement_pipeline.delivery.entries import NewEmail, Outcome, Ticket
 from engagement_pipeline.delivery.statuses import Status
-from engagement_pipeline.delivery.tables import email_events, emails
+from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.platform import change_log
 from engagement_pipeline.platform.change_log import Change
 from engagement_pipeline.platform.sql import insert_or_ignore
@@ -75,7 +76,8 @@ def record(connection: sa.Connection, worker: str, outcome: Outcome, now: dateti
     if outcome.status == "delivered":
         changes += _deliver(connection, outcome, now)
     if outcome.status in statuses.CLOSED:
-        touch_users(connection, [outcome.user_id], now)
+        closed = connection.execute(statements.CLOSED_ROWS_OF_ONE, {"p_user_id": outcome.user_id}).all()
+        _touch(connection, outcome.user_id, closed, now)
     change_log.append(connection, changes, now)
     return True
 
@@ -93,16 +95,18 @@ def skip(connection: sa.Connection, worker: str, reasons: Mapping[str, str], now
 
 
 def touch_users(connection: sa.Connection, user_ids: Sequence[str], now: datetime) -> None:
-    """Bring users' steps and touches in line with their closed rows; users who have been deleted have none."""
-    if not user_ids:
-        return
-    rows = defaultdict(list)
-    for row in connection.execute(statements.closed_rows(user_ids)):
-        rows[row.user_id].append(row)
-    for user_id, closed in rows.items():
-        touches = [row.touched_at for row in closed if row.status in statuses.TOUCHES]
-        mailed = [row.touched_at for row in closed if row.status in statuses.EMAILED]
-        record_touches(connection, user_id, touches, max(mailed, default=None), len(closed), now)
+    """Bring users' steps and touches in line with their closed rows."""
+    by_user = defaultdict(list)
+    for row in connection.execute(statements.CLOSED_ROWS_OF_MANY, {"p_user_ids": user_ids}):
+        by_user[row.user_id].append(row)
+    for user_id, closed in by_user.items():
+        _touch(connection, user_id, closed, now)
+
+
+def _touch(connection: sa.Connection, user_id: str, closed: Sequence[sa.Row[Any]], now: datetime) -> None:
+    touches = [row.touched_at for row in closed if row.status in statuses.TOUCHES]
+    mailed = [row.touched_at for row in closed if row.status in statuses.EMAILED]
+    record_touches(connection, user_id, touches, max(mailed, default=None), len(closed), now)
 
 
 def _deliver(connection: sa.Connection, outcome: Outcome, now: datetime) -> list[Change]:
@@ -116,7 +120,7 @@ def _deliver(connection: sa.Connection, outcome: Outcome, now: datetime) -> list
         "received_at": now,
         "original": "{}",
     }
-    insert_or_ignore(connection, email_events, [row])
+    connection.execute(statements.ADD_EVENT, row)
     return [Change("event", event_id, outcome.user_id, "created")]
 
 

@@ -35,7 +35,7 @@ class Letter:
 
 
 @dataclass
-class Verdicts:
+class Judged:
     """What is to become of a batch of rows: to be sent, or by email_id the reason why not or the moment from which."""
 
     letters: list[Letter] = field(default_factory=list)
@@ -54,34 +54,34 @@ class Judge:
         self._gate = gate
         self._checker = GateChecker(gate, scoring, hold_out_key)
 
-    def judge(self, entries: Sequence[Entry], now: datetime) -> Verdicts:
+    def judge(self, entries: Sequence[Entry], now: datetime) -> Judged:
         """Judge a batch by the current state of its users and of their addresses.
 
         The address is the user's present one, whatever it was when the row was written.
         """
         users = {user.user_id: user for user in self._users.get_users(entry.user_id for entry in entries)}
         addresses = self._ledger.address_facts(user.address_key for user in users.values() if user.address_key)
-        verdicts = Verdicts()
+        judged = Judged()
         considered: dict[str, tuple[Entry, StoredUser]] = {}
         for entry in entries:
             user = users.get(entry.user_id)
             if user is None:
-                verdicts.refused[entry.email_id] = USER_DELETED
+                judged.refused[entry.email_id] = USER_DELETED
             elif user.user_id in considered:
-                verdicts.refused[entry.email_id] = Reason.DUPLICATE_ADDRESS.value
+                judged.refused[entry.email_id] = Reason.DUPLICATE_ADDRESS.value
             else:
                 considered[user.user_id] = (entry, user)
         candidates = [_candidate(entry, user, addresses) for entry, user in considered.values()]
         decisions = self._checker.recheck(candidates, now)
         for user_id, (entry, user) in considered.items():
-            if decisions[user_id].action != "mail" or user.email is None or user.address_key is None:
-                verdicts.refused[entry.email_id] = decisions[user_id].reason.value
+            if decisions[user_id].decision != "mail" or user.email is None or user.address_key is None:
+                judged.refused[entry.email_id] = decisions[user_id].reason.value
             elif opening := next_opening(user.time_zone, now, self._gate):
-                verdicts.not_before[entry.email_id] = opening
+                judged.not_before[entry.email_id] = opening
             else:
                 address = addresses[user.address_key]
-                verdicts.letters.append(Letter(entry, user, user.email, user.address_key, address))
-        return verdicts
+                judged.letters.append(Letter(entry, user, user.email, user.address_key, address))
+        return judged
 
 
 def _candidate(entry: Entry, user: StoredUser, addresses: dict[str, AddressFacts]) -> Candidate:

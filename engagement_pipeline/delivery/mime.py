@@ -4,14 +4,15 @@ Written out by hand because building and serialising an `email.message.EmailMess
 and handing over together; the standard library's parser reads the result back in the tests.
 """
 
+from binascii import b2a_base64
 from email import policy
-from email.base64mime import body_encode
 from email.headerregistry import HeaderRegistry
 from email.utils import format_datetime
 
 from engagement_pipeline.delivery.mailer import Message
 
 _header = HeaderRegistry()
+_LINE = 76
 _ONE_CLICK = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
 
 
@@ -59,9 +60,10 @@ def _one_line(value: str) -> str:
 
 
 def _part(boundary: str, subtype: str, text: str) -> str:
-    encoded = body_encode(text.encode("utf-8"), eol="\r\n")
+    encoded = b2a_base64(text.encode("utf-8"), newline=False).decode("ascii")
+    lines = "\r\n".join(encoded[start : start + _LINE] for start in range(0, len(encoded), _LINE))
     return (
         f"--{boundary}\r\n"
         f'Content-Type: text/{subtype}; charset="utf-8"\r\n'
-        f"Content-Transfer-Encoding: base64\r\n\r\n{encoded}\r\n"
+        f"Content-Transfer-Encoding: base64\r\n\r\n{lines}\r\n"
     )

@@ -81,10 +81,10 @@ class Sender:
         written_to: set[str] = set()
         after: Entry | None = None
         while entries := self._ledger.due(self._campaign, now(), BATCH, after):
-            verdicts = self._judge.judge(entries, now())
-            for reason in verdicts.refused.values():
+            judged = self._judge.judge(entries, now())
+            for reason in judged.refused.values():
                 tally.skip(reason)
-            for letter in verdicts.letters:
+            for letter in judged.letters:
                 self._rehearse_one(letter, now(), written_to, tally)
             after = entries[-1]
         rows = self._ledger.count_by_status(self._campaign)
@@ -132,19 +132,19 @@ class _Round:
         self._ledger.release(self._worker)
 
     def _deal_with(self, entries: list[Entry]) -> None:
-        verdicts = self._judge.judge(entries, self._now())
+        judged = self._judge.judge(entries, self._now())
         ready: list[tuple[Letter, Message]] = []
-        for letter in verdicts.letters:
+        for letter in judged.letters:
             try:
                 message = self._maker.make(letter.entry, letter.email, letter.user.name, self._now())
             except CannotRenderError as error:
-                verdicts.refused[letter.entry.email_id] = error.reason
+                judged.refused[letter.entry.email_id] = error.reason
             else:
                 ready.append((letter, message))
-        self._ledger.skip(self._worker, verdicts.refused, self._now())
-        for reason in verdicts.refused.values():
+        self._ledger.skip(self._worker, judged.refused, self._now())
+        for reason in judged.refused.values():
             self._tally.skip(reason)
-        self._ledger.postpone(self._worker, verdicts.not_before)
+        self._ledger.postpone(self._worker, judged.not_before)
         self._send(ready)
 
     def _send(self, ready: list[tuple[Letter, Message]]) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from engagement_pipeline.delivery import statuses
 from engagement_pipeline.delivery.entries import Entry
 from engagement_pipeline.delivery.statuses import Status
-from engagement_pipeline.delivery.tables import emails, suppressions
+from engagement_pipeline.delivery.tables import email_events, emails, suppressions
 from engagement_pipeline.platform.sql import UtcDateTime
 from engagement_pipeline.users.tables import users
 
@@ -30,12 +30,17 @@ _ENTRY: Final = tuple(
 )
 
 
+def _is_one_of(column: sa.ColumnElement[Any], among: Iterable[Status]) -> sa.ColumnElement[bool]:
+    """Compare with our own words written out: a bound list would be expanded anew at every execution."""
+    return column.in_([sa.literal_column(f"'{status}'") for status in sorted(among)])
+
+
 def due(campaign: str, now: datetime, among: Iterable[Status], after: Entry | None) -> sa.Select[Any]:
     """Select rows whose time has come, the most valuable first; `after` continues behind a row seen before."""
     value = emails.c.value_at_risk
     query = (
         sa.select(*_ENTRY)
-        .where(emails.c.status.in_(sorted(among)), emails.c.campaign == campaign)
+        .where(_is_one_of(emails.c.status, among), emails.c.campaign == campaign)
         .where(sa.or_(emails.c.not_before.is_(None), emails.c.not_before <= now))
         .order_by(value.desc(), emails.c.email_id)
     )
@@ -70,13 +75,13 @@ def _mark_sending() -> sa.Update:
     touched_since = sa.exists().where(
         other.c.address_key == key,
         other.c.sent_at > sa.bindparam("p_touched_at", type_=UtcDateTime),
-        other.c.status.in_(sorted(statuses.HOLDS_ADDRESS)),
+        _is_one_of(other.c.status, statuses.HOLDS_ADDRESS),
         other.c.email_id != sa.bindparam("p_email_id"),
     )
     return (
         sa.update(emails)
         .where(emails.c.email_id == sa.bindparam("p_email_id"), emails.c.claimed_by == sa.bindparam("p_worker"))
-        .where(emails.c.status.in_(sorted(statuses.may_become("sending"))))
+        .where(_is_one_of(emails.c.status, statuses.may_become("sending")))
         .where(seen_by_gate, ~suppressed, ~touched_since)
         .values(
             status="sending",
@@ -112,7 +117,7 @@ def _outcome(status: Status) -> sa.Update:
     return (
         sa.update(emails)
         .where(emails.c.email_id == sa.bindparam("p_email_id"), mine)
-        .where(emails.c.status.in_(sorted(statuses.may_become(status) - {"draft"})))
+        .where(_is_one_of(emails.c.status, statuses.may_become(status) - {"draft"}))
         .values(values)
     )
 
@@ -125,11 +130,15 @@ OUTCOME: Final[dict[Status, sa.Update]] = {
 _TOUCHED_AT: Final = sa.case((emails.c.status == "held_out", emails.c.decided_at), else_=emails.c.sent_at)
 
 
-def closed_rows(user_ids: Sequence[str]) -> sa.Select[Any]:
-    """Select the closed rows of users: what their steps and touches are derived from."""
-    return sa.select(emails.c.user_id, emails.c.status, _TOUCHED_AT.label("touched_at")).where(
-        emails.c.user_id.in_(user_ids), emails.c.status.in_(sorted(statuses.CLOSED))
-    )
+_CLOSED_ROWS: Final = sa.select(emails.c.user_id, emails.c.status, _TOUCHED_AT.label("touched_at")).where(
+    _is_one_of(emails.c.status, statuses.CLOSED)
+)
+
+# What users' steps and touches are derived from: one user's after each message, many users' when they are held out.
+CLOSED_ROWS_OF_ONE: Final = _CLOSED_ROWS.where(emails.c.user_id == sa.bindparam("p_user_id"))
+CLOSED_ROWS_OF_MANY: Final = _CLOSED_ROWS.where(emails.c.user_id.in_(sa.bindparam("p_user_ids", expanding=True)))
+
+ADD_EVENT: Final = sa.insert(email_events)
 
 
 def last_touches(address_keys: Sequence[str]) -> sa.Select[Any]:
@@ -137,7 +146,7 @@ def last_touches(address_keys: Sequence[str]) -> sa.Select[Any]:
     return (
         sa.select(emails.c.address_key, sa.func.max(_TOUCHED_AT, type_=UtcDateTime).label("touched_at"))
         .where(emails.c.address_key.in_(address_keys))
-        .where(emails.c.status.in_(sorted(statuses.HOLDS_ADDRESS | statuses.TOUCHES)))
+        .where(_is_one_of(emails.c.status, statuses.HOLDS_ADDRESS | statuses.TOUCHES))
         .group_by(emails.c.address_key)
     )
 

@@ -97,7 +97,10 @@ class Parts:
     def rows(self) -> dict[str, sa.Row[tuple[object, ...]]]:
         """Return all ledger rows by user."""
         with self.database.read() as connection:
-            return {row.user_id: row for row in connection.execute(sa.select(emails).order_by(emails.c.step))}
+            return {
+                row.user_id: row
+                for row in connection.execute(sa.select(emails).order_by(emails.c.step, emails.c.user_id))
+            }
 
     def statuses(self) -> dict[str, str]:
         return {user_id: row.status for user_id, row in self.rows().items()}

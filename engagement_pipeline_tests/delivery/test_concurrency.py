@@ -1,0 +1,58 @@
+"""Several senders at once: no row twice, none left."""
+
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from engagement_pipeline.delivery.mailer import Message, Receipt
+from engagement_pipeline.delivery.outbox import OutboxMailer
+from engagement_pipeline.delivery.send_report import SendReport
+from engagement_pipeline.platform.sql import Database
+from engagement_pipeline_tests.conftest import NOW
+from engagement_pipeline_tests.delivery.parts import Parts, outbox_ids, silent_user
+
+
+class Counting(OutboxMailer):
+    """Counts how often each message is handed over, whoever does it."""
+
+    def __init__(self, folder: Path, counts: Counter[str]) -> None:
+        super().__init__(folder)
+        self._counts = counts
+
+    def send(self, message: Message) -> Receipt:
+        self._counts[message.email_id] += 1
+        return super().send(message)
+
+
+@pytest.mark.parametrize("senders", [2, 4])
+def test_senders_share_the_work_and_never_a_row(database: Database, tmp_path: Path, senders: int) -> None:
+    parts = Parts(database)
+    # Each address twice, one after the other, so that two senders hold the two rows of one address at the same time.
+    users = [silent_user(number, f"shared{number // 2}@example.com") for number in range(300)]
+    parts.add_users(users, NOW)
+    parts.add_drafts([user.user_id for user in users], NOW)
+    counts: Counter[str] = Counter()
+    reports: list[SendReport] = []
+    start = threading.Barrier(senders)
+
+    def send() -> None:
+        sender = Parts(database).sender(Counting(tmp_path / "outbox", counts))
+        start.wait()
+        reports.append(sender.run(lambda: NOW))
+
+    threads = [threading.Thread(target=send) for _ in range(senders)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(reports) == senders
+    assert sum(report.sent for report in reports) == 150
+    assert sum(sum(report.skipped_by_reason.values()) for report in reports) == 150
+    assert set(counts.values()) == {1}
+    rows = parts.rows().values()
+    delivered = [row for row in rows if row.status == "delivered"]
+    assert outbox_ids(tmp_path / "outbox") == sorted(row.email_id for row in delivered)
+    assert len({row.address_key for row in delivered}) == 150
+    assert {row.status for row in rows} == {"delivered", "skipped"}
