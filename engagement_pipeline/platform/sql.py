@@ -9,6 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 BUSY_TIMEOUT_MS = 30_000
+# PostgreSQL's driver tells how many rows an INSERT wrote only when asked to.
+_COUNT_ROWS = {"preserve_rowcount": True}
 
 metadata = sa.MetaData(
     naming_convention={
@@ -74,8 +76,8 @@ def insert_or_ignore(connection: sa.Connection, table: sa.Table, rows: list[dict
     """Insert rows, leaving those whose unique key exists; return how many were new."""
     if not rows:
         return 0
-    before = connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows)
-    return before.rowcount
+    statement = _insert(connection, table).on_conflict_do_nothing()
+    return int(connection.execute(statement, rows, execution_options=_COUNT_ROWS).rowcount)
 
 
 def upsert(
@@ -106,6 +108,7 @@ def upsert(
             where=sa.or_(*differs) if differs else None,
         ),
         rows,
+        execution_options=_COUNT_ROWS,
     )
     return int(written.rowcount)
 

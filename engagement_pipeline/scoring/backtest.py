@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from engagement_pipeline.platform.errors import BadInputError
 from engagement_pipeline.platform.settings import ScoringSettings
 from engagement_pipeline.platform.warehouse import read_sql
 from engagement_pipeline.scoring.backtest_plot import plot
@@ -51,7 +52,7 @@ _DECILES = """
 """
 
 
-class BacktestError(ValueError):
+class BacktestError(BadInputError):
     """The orders cannot answer the question; the message is one sentence saying why."""
 
 

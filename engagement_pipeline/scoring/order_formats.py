@@ -8,12 +8,14 @@ from pathlib import Path
 
 import duckdb
 
+from engagement_pipeline.platform.errors import BadInputError
+
 LONGEST_LINE = 1_000_000
 _DELIMITERS = (",", ";", "\t", "|")
 _FIELDS = ("user_id", "ordered_at", "total_value")
 
 
-class OrderFileError(ValueError):
+class OrderFileError(BadInputError):
     """The file as a whole cannot be used; the message is one sentence for whoever supplied it."""
 
 

@@ -14,10 +14,12 @@ def ensure_tables(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def newest_population(con: duckdb.DuckDBPyConnection) -> Population | None:
-    """Return the parameters in use, or None before the first estimate."""
-    ensure_tables(con)
+    """Return the parameters in use, or None before the first estimate; works on a read-only warehouse."""
+    if not con.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'population_parameters'").fetchall():
+        return None
+    # By place, not by time: two runs may bear the same moment.
     row = con.execute(
-        "SELECT mean_gap_days, median_order_value, users FROM population_parameters ORDER BY estimated_at DESC LIMIT 1"
+        "SELECT mean_gap_days, median_order_value, users FROM population_parameters ORDER BY rowid DESC LIMIT 1"
     ).fetchone()
     return None if row is None else Population(mean_gap_days=row[0], median_order_value=row[1], users=row[2])
 
