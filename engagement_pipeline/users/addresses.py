@@ -5,8 +5,10 @@ import hmac
 
 from email_validator import EmailNotValidError, validate_email
 
+from engagement_pipeline.platform.errors import BadInputError
 
-class InvalidAddressError(ValueError):
+
+class InvalidAddressError(BadInputError):
     """The text is no address that mail can be sent to. The message never repeats it."""
 
 
@@ -20,7 +22,7 @@ def normalise(email: str) -> str:
         InvalidAddressError: not an address, or one with a local part that many providers cannot deliver to.
     """
     try:
-        parts = validate_email(email.strip(), check_deliverability=False, allow_smtputf8=False)
+        parts = validate_email(email.strip(), check_deliverability=False, allow_smtputf8=False, strict=True)
     except EmailNotValidError:
         raise InvalidAddressError("is not an e-mail address that mail can be sent to") from None
     return f"{parts.local_part}@{parts.ascii_domain}".lower()

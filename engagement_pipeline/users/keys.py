@@ -6,11 +6,12 @@ import hmac
 import sqlalchemy as sa
 
 from engagement_pipeline.platform import facts
+from engagement_pipeline.platform.errors import BadInputError
 
 _FACT = "address_key_check"
 
 
-class SecretKeyChangedError(RuntimeError):
+class SecretKeyChangedError(BadInputError):
     """The store's address hashes were made with another secret key."""
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from engagement_pipeline.platform import change_log, facts
 from engagement_pipeline.platform.change_log import Change, Operation
+from engagement_pipeline.platform.errors import BadInputError
 from engagement_pipeline.platform.sql import Database, upsert
 from engagement_pipeline.users import rejects
 from engagement_pipeline.users.addresses import address_key
@@ -52,7 +53,7 @@ _DESCRIPTION_COLUMNS = (
 )
 
 
-class UnknownUserError(ValueError):
+class UnknownUserError(BadInputError):
     """Orders name users that the store does not know; nothing of the batch was written."""
 
     def __init__(self, user_ids: Iterable[str]) -> None:

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from engagement_pipeline.platform.errors import BadInputError
 
-class UnreadableFileError(ValueError):
+
+class UnreadableFileError(BadInputError):
     """A file as a whole cannot be imported. The message is one sentence for people; nothing was written."""
 
 

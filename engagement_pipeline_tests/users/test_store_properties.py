@@ -1,0 +1,99 @@
+"""In any order of arrival, with replays, any batches and statuses: aggregates are as computed from scratch."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engagement_pipeline.users.aggregates import CountedOrder, aggregate, touches_since
+from engagement_pipeline.users.models import Order, OrderStatus, User
+from engagement_pipeline.users.store import SqlUserStore
+from engagement_pipeline_tests.conftest import NOW
+from engagement_pipeline_tests.users.builders import newest_seq, scratch_database, store_of
+
+_USERS = ("u1", "u2", "u3")
+
+moments = st.datetimes(datetime(2025, 1, 1), datetime(2025, 3, 1), timezones=st.just(timezone.utc))  # noqa: DTZ001
+orders = st.builds(
+    Order,
+    order_id=st.sampled_from([f"o{number}" for number in range(8)]),
+    user_id=st.sampled_from(_USERS),
+    ordered_at=moments,
+    total_value=st.integers(0, 50_000).map(lambda cents: cents / 100),
+    item_count=st.integers(0, 5),
+    status=st.sampled_from(OrderStatus),
+)
+
+
+@st.composite
+def described_users(draw: st.DrawFn) -> list[User]:
+    """Users, some with stated aggregates only."""
+    found = []
+    for user_id in _USERS:
+        last = draw(st.none() | moments)
+        stated = (
+            {}
+            if last is None
+            else {
+                "last_order_at": last,
+                "first_order_at": last - timedelta(days=draw(st.integers(0, 90))),
+                "order_count": draw(st.integers(1, 6)),
+                "average_order_value": draw(st.integers(0, 9_000)) / 100,
+            }
+        )
+        found.append(User.model_validate({"user_id": user_id, **stated}))
+    return found
+
+
+def assert_from_scratch(store: SqlUserStore, final: Sequence[Order]) -> None:
+    for stored in store.get_users(_USERS):
+        counted = [
+            CountedOrder(order.ordered_at, order.total_value)
+            for order in final
+            if order.user_id == stored.user_id and order.status.counts
+        ]
+        expected = aggregate(stored.stated, counted)
+        got = (
+            stored.order_count,
+            stored.order_days,
+            stored.average_order_value,
+            stored.first_order_at,
+            stored.last_order_at,
+        )
+        assert got == tuple(expected)
+        assert stored.touches_since_order == touches_since(stored.touched_at, stored.last_order_at)
+
+
+@settings(max_examples=60, deadline=None)
+@given(described_users(), st.lists(orders, max_size=20), st.integers(1, 7), st.randoms(use_true_random=False))
+def test_any_sequence_of_writes_equals_a_computation_from_scratch(
+    users: list[User], arriving: list[Order], batch: int, random: object
+) -> None:
+    with scratch_database() as database:
+        store = store_of(database)
+        store.put_users(users, NOW)
+        for start in range(0, len(arriving), batch):
+            store.put_orders(arriving[start : start + batch], NOW)
+        final = list({order.order_id: order for order in arriving}.values())
+        assert_from_scratch(store, final)
+
+        seq = newest_seq(database)
+        random.shuffle(final)  # type: ignore[attr-defined]
+        store.put_orders(final, NOW)
+        store.put_users(users, NOW)
+        assert newest_seq(database) == seq
+
+
+@settings(max_examples=30, deadline=None)
+@given(described_users(), described_users(), st.lists(orders, max_size=12))
+def test_stated_values_may_change_before_or_after_the_orders(
+    first: list[User], second: list[User], arriving: list[Order]
+) -> None:
+    final = list({order.order_id: order for order in arriving}.values())
+    with scratch_database() as database:
+        store = store_of(database)
+        store.put_users(first, NOW)
+        store.put_orders(arriving, NOW)
+        store.put_users(second, NOW)
+        assert_from_scratch(store, final)
