@@ -1,0 +1,28 @@
+-- What each campaign achieved; `measure.Effectiveness` says what the columns mean.
+CREATE TABLE IF NOT EXISTS campaign_effectiveness (
+    campaign VARCHAR,
+    segment_kind VARCHAR,
+    segment VARCHAR,
+    as_of TIMESTAMP,
+    attribution_days INTEGER,
+    mailed BIGINT,
+    sent BIGINT,
+    delivered BIGINT,
+    opened BIGINT,
+    clicked BIGINT,
+    ordered BIGINT,
+    revenue DOUBLE,
+    held_out BIGINT,
+    measured_mailed BIGINT,
+    measured_held_out BIGINT,
+    mailed_ordered_share DOUBLE,
+    held_out_ordered_share DOUBLE,
+    lift DOUBLE,
+    lift_low DOUBLE,
+    lift_high DOUBLE,
+    revenue_lift DOUBLE,
+    revenue_lift_low DOUBLE,
+    revenue_lift_high DOUBLE,
+    status VARCHAR,
+    sentence VARCHAR
+);
