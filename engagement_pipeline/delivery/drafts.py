@@ -74,7 +74,7 @@ def write_drafts(
     population = newest_population(con)
     median = None if population is None else population.median_order_value
     writer = _DraftWriter(ledger, copywriter, brand, settings.campaign, median, now)
-    for rows in _decisions(con, offset or 0):
+    for rows in _decisions(con, -1 if offset is None else offset):
         writer.write(rows)
     with transaction(con):
         set_offset(con, CONSUMER, max(offset or 0, newest[0] if newest else 0))
@@ -169,10 +169,10 @@ class _DraftWriter:
         )
 
 
-def _decisions(con: duckdb.DuckDBPyConnection, at_least: int) -> Iterator[list[Row]]:
+def _decisions(con: duckdb.DuckDBPyConnection, after: int) -> Iterator[list[Row]]:
     # On a connection of its own: a result that is being read ends with the connection's next statement.
     with con.cursor() as cursor:
-        result = cursor.execute(read_sql(__package__, "drafts"), {"at_least": at_least})
+        result = cursor.execute(read_sql(__package__, "drafts"), {"after": after})
         names = [column[0] for column in result.description]
         while batch := result.fetchmany(BATCH):
             yield [dict(zip(names, values, strict=True)) for values in batch]

@@ -1,4 +1,4 @@
--- Who is to be written to or held out, with the facts that the brief needs. `at_least` is the first change to look at.
+-- Who is to be written to or held out, with the facts that the brief needs. Changes up to `after` were seen before.
 SELECT
     c.user_id,
     c.address_key,
@@ -15,4 +15,4 @@ SELECT
     DATE_DIFF('day', CAST(u.last_order_at AS DATE), CAST(c.decided_at AS DATE)) AS days_since_last_order
 FROM at_risk_cohorts AS c
 INNER JOIN raw_users AS u ON c.user_id = u.user_id
-WHERE c.decision IN ('mail', 'hold_out') AND c.changed_seq >= $at_least
+WHERE c.decision IN ('mail', 'hold_out') AND c.changed_seq > $after

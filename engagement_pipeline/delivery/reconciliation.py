@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import duckdb
 import sqlalchemy as sa
 
-from engagement_pipeline.delivery.statuses import ALL, BY_SEVERITY, Status
+from engagement_pipeline.delivery.statuses import ALL, BY_SEVERITY, OPEN, Status
 from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.platform.sql import Database
 
@@ -46,3 +46,15 @@ def reconcile(con: duckdb.DuckDBPyConnection, database: Database) -> list[Balanc
         Balance(campaign, eligible.get(campaign, 0), counts.get(campaign, {}))
         for campaign in sorted(eligible.keys() | counts.keys())
     ]
+
+
+def users_with_several_open(database: Database) -> int:
+    """Count users who have two e-mails of one campaign that are still to be sent; there must be none."""
+    several = (
+        sa.select(emails.c.user_id)
+        .where(emails.c.status.in_(sorted(OPEN)))
+        .group_by(emails.c.campaign, emails.c.user_id)
+        .having(sa.func.count() > 1)
+    )
+    with database.read() as connection:
+        return connection.execute(sa.select(sa.func.count()).select_from(several.subquery())).scalar_one()

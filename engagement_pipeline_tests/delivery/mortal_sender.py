@@ -70,10 +70,10 @@ def die_around_commit(database: Database, mailer: MortalMailer, point: Point) ->
     """Die when the transaction that records the chosen message commits: just before, or just after."""
     commit = database.engine.dialect.do_commit
 
-    def mortal_commit(connection: sa.engine.interfaces.PoolProxiedConnection) -> None:
+    def mortal_commit(dbapi_connection: sa.PoolProxiedConnection) -> None:
         if mailer.is_last and point == "before_commit":
             die()
-        commit(connection)
+        commit(dbapi_connection)
         if mailer.is_last and point == "after_commit":
             die()
 
