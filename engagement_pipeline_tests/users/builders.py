@@ -22,7 +22,7 @@ def user(user_id: str = "u1", **values: Any) -> User:
 
 
 def order(order_id: str, user_id: str = "u1", days_ago: float = 10, value: float = 20.0, **values: Any) -> Order:
-    given = {"ordered_at": NOW - timedelta(days=days_ago), "total_value": value}
+    given: dict[str, Any] = {"ordered_at": NOW - timedelta(days=days_ago), "total_value": value}
     return Order(**({"order_id": order_id, "user_id": user_id} | given | values))
 
 

@@ -22,7 +22,7 @@ Progress = Callable[[int], None]
 _BATCH = 5_000
 _BATCH_CHARACTERS = 16 * 1024 * 1024
 # So many records that differ from what is stored may wait for the end of their file.
-_MAX_WAITING = 50_000
+_MAX_WAITING = 20_000
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ class _FileImport:
             elif self._target.same(stored[key], entry.record):
                 self._waiting.pop(key, None)
             else:
-                self._waiting[key] = entry
+                self._waiting[key] = _Entry(entry.raw.shortened(), entry.record)
         self._write(fresh)
         self._reject(rejects)
         if len(self._waiting) > _MAX_WAITING:

@@ -85,7 +85,7 @@ def _broken(name: str) -> UnreadableFileError:
 def _values(column: Any) -> list[Any]:
     import pyarrow as pa
 
-    if pa.types.is_timestamp(column.type):
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
         # Python has no nanoseconds.
         column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
     try:

@@ -1,10 +1,11 @@
 """What the readers of all file formats hand on: a raw record, or what is wrong with it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from engagement_pipeline.platform.errors import BadInputError
+from engagement_pipeline.users.rejects import MAX_ORIGINAL
 
 
 class UnreadableFileError(BadInputError):
@@ -41,6 +42,10 @@ class RawRecord:
     length: int
     fault: Fault | None = None
 
+    def shortened(self) -> "RawRecord":
+        """Return what a rejection needs of it, however huge it is."""
+        return replace(self, values={}, original=self.original[:MAX_ORIGINAL])
+
 
 @dataclass(frozen=True)
 class Line:
@@ -49,7 +54,7 @@ class Line:
     number: int
     text: str
     length: int
-    fault: Fault | None = field(default=None)
+    fault: Fault | None = None
 
     def rejected(self, fault: Fault) -> RawRecord:
         """Return the record that this line would have been."""
