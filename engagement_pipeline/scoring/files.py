@@ -17,6 +17,8 @@ from engagement_pipeline.scoring.formula import (
 from engagement_pipeline.scoring.order_files import ORDERS, BadRecord, opened
 from engagement_pipeline.scoring.order_formats import OrderColumns, OrderFileError
 
+__all__ = ["FileScoreReport", "OrderColumns", "OrderFileError", "score_file"]
+
 _FORMATS = {".csv": "FORMAT csv, HEADER", ".gz": "FORMAT csv, HEADER, COMPRESSION gzip", ".parquet": "FORMAT parquet"}
 
 

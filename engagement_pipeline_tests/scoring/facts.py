@@ -68,7 +68,7 @@ def expected_odds(user: UserFacts, population: Population, settings: ScoringSett
     is_recent = emailed is not None and emailed > user.last_order_at and 0 <= (as_of - emailed.date()).days < 7
     factor = settings.email_factor if is_recent else 1
     strength = settings.horizon_days / 3 * user.order_days**0.75 * value * factor
-    return strength / (population.mean_gap_days + days)
+    return float(strength / (population.mean_gap_days + days))
 
 
 def write_users(con: duckdb.DuckDBPyConnection, users: dict[str, UserFacts], seq: int) -> None:

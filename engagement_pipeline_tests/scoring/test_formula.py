@@ -10,7 +10,6 @@ from engagement_pipeline.platform.settings import ScoringSettings
 from engagement_pipeline.scoring.formula import Population
 from engagement_pipeline_tests.scoring.facts import (
     AS_OF,
-    POPULATION,
     SETTINGS,
     UserFacts,
     days_ago,
