@@ -111,15 +111,21 @@ def summary(pipeline: "Pipeline") -> dict[str, Any]:
             ),
             "emails_by_status": counts("SELECT status, count(*) FROM email_deliveries GROUP BY 1 ORDER BY 2 DESC"),
             "rejected_by_reason": counts("SELECT reason, count(*) FROM rejected_records GROUP BY 1 ORDER BY 2 DESC"),
-            "effect": [row[0] for row in con.execute("SELECT sentence FROM campaign_effectiveness").fetchall()][:1],
+            "effect": [
+                row[0]
+                for row in con.execute(
+                    "SELECT sentence FROM campaign_effectiveness WHERE segment_kind = 'campaign'"
+                ).fetchall()
+            ],
         }
 
 
 def show(result: dict[str, Any], settings: Settings) -> None:
     """Print the summary for people."""
-    imported, emails = result["imported"], result["emails_by_status"]
+    users, orders, emails = result["imported"]["users"], result["imported"]["orders"], result["emails_by_status"]
     typer.echo(
-        f"\nImported {imported['users']:,} users and {imported['orders']:,} orders; refused {imported['rejected']:,}.\n"
+        f"\nRead {users['read']:,} users and {orders['read']:,} orders, {users['created'] + orders['created']:,} of them "
+        f"new; refused {users['rejected'] + orders['rejected']:,}.\n"
     )
     bars("Users by band", "band", {band: result["users_by_band"].get(band, 0) for band in BANDS})
     bars("What was decided about those below the threshold, and why", "decision: reason", result["decisions_by_reason"])

@@ -79,7 +79,7 @@ def rejected(
         rows = [(row.file, row.line, row.field, row.message) for row in newest]
         table("The newest", ["file", "line", "field", "why"], rows)
 
-    emit({"by_reason": by_reason, "newest": [asdict(row) for row in newest]}, as_json, render)
+    emit({"by_reason": by_reason, "newest": [row._asdict() for row in newest]}, as_json, render)
 
 
 def _import(entity: Literal["user", "order"], path: Path, as_json: bool) -> None:
@@ -95,6 +95,8 @@ def _import(entity: Literal["user", "order"], path: Path, as_json: bool) -> None
     def render() -> None:
         names = ("read", "created", "updated", "unchanged", "rejected")
         table(f"{entity.capitalize()}s from {path.name}", names, [[result[name] for name in names]])
+        for note in report.notes:
+            typer.echo(note)
         if report.rejected:
             typer.echo("Refused records are kept: `engagement rejected` shows them with the reason.")
 

@@ -61,5 +61,11 @@ def progress(what: str, unit: str = "", *, quiet: bool = False) -> Iterator[Call
     counter = TextColumn("{task.completed:,.0f} " + unit)
     with Progress(*columns, counter, TimeElapsedColumn(), console=Console(stderr=True), disable=quiet) as bar:
         task = bar.add_task(what, total=None)
-        yield lambda number: bar.advance(task, number)
-        bar.update(task, total=bar.tasks[0].completed or 1, completed=bar.tasks[0].completed or 1)
+        try:
+            yield lambda number: bar.advance(task, number)
+        except BaseException:
+            # What went wrong is said below; half a bar above it would only blur it.
+            bar.update(task, visible=False)
+            raise
+        done = bar.tasks[0].completed
+        bar.update(task, total=done or 1, completed=done)

@@ -41,7 +41,6 @@ record_score_history = dg.define_asset_job(
     "record_score_history",
     selection=dg.AssetSelection.assets(engagement_score_history),
     description="Scores as they stood at the start of a day.",
-    partitions_def=engagement_score_history.partitions_def,
 )
 
 prove_score = dg.define_asset_job(

@@ -67,6 +67,8 @@ def failed_runs(context: dg.RunFailureSensorContext, pipeline: dg.ResourceParam[
     failures = [event for event in context.get_step_failure_events() if event.is_step_failure]
     steps = [event.step_key for event in failures if event.step_key]
     error = failures[0].step_failure_data.error if failures else None
+    # Dagster wraps what our code raised in an error of its own.
+    error = error.cause or error if error else None
     with pipeline.database.write() as connection:
         run_failures.record(
             connection,

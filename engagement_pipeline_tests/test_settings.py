@@ -1,0 +1,40 @@
+"""Settings: read from the environment, validated once, refusing what would make no sense."""
+
+import pytest
+from pydantic import ValidationError
+
+from engagement_pipeline.platform.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({"ENGAGEMENT_GATE__COOL_DOWN_DAYS": "3"}, "cool_down_days must be at least scoring.email_factor_days"),
+        ({"ENGAGEMENT_GATE__MIN_SILENCE_DAYS": "400"}, "must not exceed max_silence_days"),
+        ({"ENGAGEMENT_GATE__SENDING_HOUR_FROM": "21"}, "must be before sending_hour_to"),
+        ({"ENGAGEMENT_GATE__HOLD_OUT_SHARE": "0.9"}, "less than or equal to 0.5"),
+        ({"ENGAGEMENT_SCORING__CRITICAL_BELOW": "60"}, "bands must rise"),
+        ({"ENGAGEMENT_SCORING__HORIZON_DAYS": "0"}, "greater than or equal to 1"),
+        ({"ENGAGEMENT_SEND_MODE": "yes"}, "'outbox', 'dry_run' or 'live'"),
+        ({"ENGAGEMENT_CAMPAIGN": "win back!"}, "pattern"),
+        ({"ENGAGEMENT_GATE__COOLDOWN": "30"}, "Extra inputs are not permitted"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(variables: dict[str, str], says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match=says):
+        Settings()
+
+
+def test_a_refused_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGAGEMENT_SECRET_KEY", "too-short")
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert "too-short" not in str(refused.value)
+
+
+def test_nested_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGAGEMENT_GATE__COOL_DOWN_DAYS", "35")
+    assert Settings().gate.cool_down_days == 35
+    assert Settings().gate.max_silence_days == 365
