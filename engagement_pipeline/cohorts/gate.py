@@ -14,6 +14,7 @@ from engagement_pipeline.platform.warehouse import get_offset, read_sql, set_off
 from engagement_pipeline.scoring.formula import parameters as score_parameters
 from engagement_pipeline.scoring.formula import scored
 from engagement_pipeline.scoring.population import newest_population
+from engagement_pipeline.users import mirror as users_mirror
 
 CONSUMER = "at_risk_cohorts"
 
@@ -79,8 +80,11 @@ def decide(
     values["decided_at"] = utc_naive(now)
     with transaction(con):
         offset = get_offset(con, CONSUMER)
-        seq = max(get_offset(con, consumer) or 0 for consumer in (CONSUMER, "raw", "suppressions"))
-        seq = max(seq, _number(con, "SELECT MAX(changed_seq) FROM raw_users"))
+        # Changes of suppressions do not count: they may have been read further than the users, who would be passed over.
+        users_seq = max(
+            get_offset(con, users_mirror.OFFSET) or 0, _number(con, "SELECT MAX(changed_seq) FROM raw_users")
+        )
+        seq = max(offset or 0, users_seq)
         if full or offset is None:
             decided = _decide_everybody(con, values)
         else:

@@ -1,5 +1,6 @@
 -- Everybody below the threshold, with the gate's decision. `address_key` is kept only for users who passed every rule of
--- their own: nothing else needs it. `changed_seq` is the newest change that the decision takes into account.
+-- their own (mail, hold_out, address_cool_down, duplicate_address): nothing else needs it. `changed_seq` is the user's
+-- newest change, or, if he was decided on because of another's, that run's: whoever reads changes finds him.
 CREATE TABLE IF NOT EXISTS at_risk_cohorts (
     user_id VARCHAR,
     address_key VARCHAR,

@@ -163,6 +163,16 @@ def test_who_is_decided_anew_is_seen_downstream(con: duckdb.DuckDBPyConnection) 
     assert report.decided == 2
 
 
+def test_users_are_found_though_suppressions_are_read_further(con: duckdb.DuckDBPyConnection) -> None:
+    put(con, [eligible("u")])
+    warehouse.set_offset(con, "raw", 1)
+    warehouse.set_offset(con, "suppressions", 50)
+    run(con, full=False)
+    put(con, [eligible("u", changed_seq=10, consent=False)])
+    run(con, full=False)
+    assert verdicts(con) == {"u": ("skip", "no_consent")}
+
+
 @settings(max_examples=40, deadline=None)
 @given(drawn=st.lists(users, max_size=8), suppressed=suppressions)
 def test_checking_again_says_the_same(

@@ -190,7 +190,8 @@ def test_decisions_on_one_address_are_not_independent(shop: duckdb.DuckDBPyConne
 def test_each_segment_is_compared_with_its_own_hold_out(shop: duckdb.DuckDBPyConnection) -> None:
     shop.execute("UPDATE email_deliveries SET variant = 'warm' WHERE regexp_extract(email_id, '\\d+')::INTEGER % 2 = 0")
     shop.execute(
-        "DELETE FROM raw_orders WHERE user_id IN (SELECT user_id FROM email_deliveries WHERE variant = 'warm' AND status = 'held_out')"
+        "DELETE FROM raw_orders WHERE user_id IN"
+        " (SELECT user_id FROM email_deliveries WHERE variant = 'warm' AND status = 'held_out')"
     )
     rows = {row.segment: row for row in measure(shop, LATER, 28).rows if row.segment_kind == "variant"}
     assert rows["warm"].sentence == "Not enough data yet: 0 of those held out ordered, of at least 5."
