@@ -80,7 +80,7 @@ def decide(
     values["decided_at"] = utc_naive(now)
     with transaction(con):
         offset = get_offset(con, CONSUMER)
-        # Changes of suppressions do not count: they may have been read further than the users, who would be passed over.
+        # Suppressions may have been read further than the users: counting them would pass users over.
         users_seq = max(
             get_offset(con, users_mirror.OFFSET) or 0, _number(con, "SELECT MAX(changed_seq) FROM raw_users")
         )
