@@ -14,6 +14,7 @@ from engagement_pipeline.platform.change_log import prune_change_log
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users import mirror
 from engagement_pipeline.users.mirror import ForeignStoreError, pull
+from engagement_pipeline.users.mirror_rows import USERS
 from engagement_pipeline.users.models import OrderStatus
 from engagement_pipeline.users.rejects import Reject
 from engagement_pipeline.users.store import SqlUserStore, record_touches
@@ -162,15 +163,18 @@ def test_the_store_changing_during_the_first_pull_loses_nothing(
     database: Database, con: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = filled(database)
-    load = mirror._load
+    load_table = mirror._load_table
 
-    def meanwhile(*args: Any) -> Any:
-        store.put_orders([order("late", "u1")], NOW)
-        store.delete_user("u2", NOW)
-        return load(*args)
+    def meanwhile(*args: Any) -> int:
+        loaded = load_table(*args)
+        if args[2] is USERS:
+            store.put_orders([order("late", "u1", days_ago=1)], NOW)
+            store.delete_user("u2", NOW)
+        return loaded
 
-    monkeypatch.setattr(mirror, "_load", meanwhile)
+    monkeypatch.setattr(mirror, "_load_table", meanwhile)
     pull(con, database)
+    monkeypatch.undo()
     assert contents(con) == read_whole(database)
 
 

@@ -227,7 +227,7 @@ def test_a_header_only_is_no_error_but_said(store: SqlUserStore, database: Datab
 
 
 def zipped(cut: int) -> bytes:
-    return gzip.compress((HEADER + GOOD * 5_000).encode())[:cut]
+    return gzip.compress((HEADER + GOOD * 60_000).encode())[:cut]
 
 
 def parquet(*, lacking: bool = False, cut: bool = False) -> bytes:
