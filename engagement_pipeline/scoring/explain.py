@@ -187,12 +187,13 @@ def _below_from(user: Facts, final: _Scored, population: Population, settings: S
         return last_order + timedelta(days=min(days, (date.max - last_order).days))
 
     crossing = below(1)
-    if final.email_factor == 1 or user.last_email_at is None:
+    emailed = user.last_email_at
+    if emailed is None or emailed <= user.last_order_at:
         return crossing
-    if crossing > _last_email_day(user.last_email_at, settings) + timedelta(days=1):
+    if crossing > _last_email_day(emailed, settings) + timedelta(days=1):
         # What the e-mail takes is given back before that.
         return crossing
-    return min(crossing, max(_day(user.last_email_at), below(final.email_factor)))
+    return min(crossing, max(_day(emailed), below(settings.email_factor)))
 
 
 def _outlook(user: Facts, score: float, below_from: date | None, settings: ScoringSettings, as_of: date) -> str:
