@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from engagement_pipeline.platform import change_log, warehouse
 from engagement_pipeline.platform.change_log import Entity
+from engagement_pipeline.platform.errors import BadInputError
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.derived import chunks
 from engagement_pipeline.users.mirror_rows import ORDERS, REJECTED, TABLES, USERS, Mirrored, insert
@@ -23,7 +24,7 @@ _ENTITIES: tuple[Entity, ...] = ("user", "order", "touch", "rejected")
 _BATCH = 50_000
 
 
-class ForeignStoreError(RuntimeError):
+class ForeignStoreError(BadInputError):
     """The warehouse was filled from another operational store than this one."""
 
 
