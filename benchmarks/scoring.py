@@ -1,0 +1,88 @@
+"""Scoring and gating many users: this project's SQL beside what DuckDB needs at the least, polars and pandas.
+
+    python -m benchmarks.scoring [--users 10_000_000] [--only "floor; ours"] [--memory 384MB]
+
+Each contestant runs in a process of its own, which reports its time and the most memory it held. All start from the
+same users and end with the same two tables written: a score for everybody, a decision for everybody at risk. The first
+two and ours read and write tables of a DuckDB file; polars and pandas, which cannot, read and write Parquet files.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import scoring_contestants as contestants
+from benchmarks import scoring_rivals as rivals
+
+CONTESTANTS = {
+    "floor": contestants.floor,
+    "floor, both tables": contestants.floor_both,
+    "ours, first day": contestants.ours,
+    "ours": contestants.ours,
+    "ours, scores only": contestants.ours_scores,
+    "ours, 100,000 changed": contestants.ours_changed,
+    "polars": rivals.polars,
+    "pandas": rivals.pandas,
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    name: str
+    seconds: float
+    megabytes: float
+    at_risk: int | None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--users", type=lambda text: int(text.replace("_", "")), default=10_000_000)
+    parser.add_argument("--only", default=";".join(CONTESTANTS), help=f"some of: {'; '.join(CONTESTANTS)}")
+    parser.add_argument("--memory", default="384MB", help="DuckDB's memory limit")
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--run", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.run is not None:
+        seconds, at_risk = CONTESTANTS[options.run](options.folder, options.memory)
+        print(json.dumps({"seconds": seconds, "at_risk": at_risk, "megabytes": peak_megabytes()}))
+        return
+    names = [name.strip() for name in options.only.split(";")]
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        contestants.prepare(
+            Path(folder), options.users, options.memory, parquet=bool({"polars", "pandas"} & set(names))
+        )
+        results = [run(name, Path(folder), options.memory) for name in names]
+    report(results, options.users)
+
+
+def run(name: str, folder: Path, memory: str) -> Result:
+    command = [sys.executable, "-m", "benchmarks.scoring", "--run", name, "--folder", str(folder), "--memory", memory]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    result = Result(name=name, **json.loads(output.splitlines()[-1]))
+    print(f"{result.name}: {result.seconds:.2f} s", file=sys.stderr)
+    return result
+
+
+def report(results: list[Result], users: int) -> None:
+    by_name = {result.name: result for result in results}
+    print(f"\n{users:,} users{'':12}{'s':>8}{'x floor':>10}{'x ours':>9}{'MB':>8}{'at risk':>13}")
+    for result in results:
+        ratios = [
+            f"{result.seconds / by_name[other].seconds:.2f}" if other in by_name else "" for other in ("floor", "ours")
+        ]
+        at_risk = "" if result.at_risk is None else f"{result.at_risk:,}"
+        print(f"{result.name:24}{result.seconds:8.2f}{ratios[0]:>10}{ratios[1]:>9}{result.megabytes:8.0f}{at_risk:>13}")
+
+
+def peak_megabytes() -> float:
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()

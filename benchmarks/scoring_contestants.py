@@ -1,0 +1,162 @@
+"""The users of `benchmarks.scoring`, what DuckDB needs at the least, and this project's own run."""
+
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+
+import duckdb
+
+from engagement_pipeline.cohorts import gate
+from engagement_pipeline.platform.settings import GateSettings, ScoringSettings
+from engagement_pipeline.platform.warehouse import connect
+from engagement_pipeline.scoring.scores import rescore
+
+NOW = datetime(2026, 3, 2, 6, 0, tzinfo=timezone.utc)
+TODAY = NOW.date()
+SCORING = ScoringSettings()
+GATE = GateSettings()
+KEY = "benchmark"
+CHANGED = 100_000
+
+COLUMNS = (
+    "user_id, address_key, consent, order_days, average_order_value, first_order_at, last_order_at, last_email_at,"
+    " last_touch_at, touches_since_order, steps, changed_seq"
+)
+
+# What a shop looks like: half ordered once, few often; most are silent; some were written to lately; one address in a
+# thousand belongs to two users.
+_USERS = """
+    CREATE TABLE raw_users AS
+    SELECT
+        'user-' || i AS user_id,
+        SHA256(CAST(CASE WHEN i % 1000 = 0 THEN i + 1 ELSE i END AS VARCHAR)) AS address_key,
+        ['women', 'shoes'] AS preferred_categories,
+        r1 % 100 < 80 AS consent,
+        'Europe/Berlin' AS time_zone,
+        days AS order_count,
+        days AS order_days,
+        CAST(r2 % 20000 AS DOUBLE) / 100 AS average_order_value,
+        CASE WHEN days > 0 THEN last - TO_DAYS(CAST((days - 1) * (r2 % 60) AS INTEGER)) END AS first_order_at,
+        CASE WHEN days > 0 THEN last END AS last_order_at,
+        CASE WHEN r4 % 10 = 0 THEN TIMESTAMP '2026-03-02' - TO_MINUTES(CAST(r4 % 200000 AS INTEGER)) END
+            AS last_email_at,
+        last_email_at AS last_touch_at,
+        CASE WHEN last_email_at > last THEN 1 ELSE 0 END AS touches_since_order,
+        CASE WHEN last_email_at IS NULL THEN 0 ELSE 1 END AS steps,
+        TIMESTAMP '2024-01-01' AS created_at,
+        TIMESTAMP '2026-03-01' AS updated_at,
+        i AS changed_seq
+    FROM (
+        SELECT
+            i, HASH(i + 1) AS r1, HASH(i + 2) AS r2, HASH(i + 4) AS r4,
+            CASE
+                WHEN HASH(i + 6) % 20 = 0 THEN 0
+                ELSE CAST(FLOOR(1 / (0.02 + 0.98 * (HASH(i + 5) % 10000) / 10000)) AS INTEGER)
+            END AS days,
+            TIMESTAMP '2026-03-02' - TO_MINUTES(CAST(HASH(i + 3) % 900000 AS INTEGER)) AS last
+        FROM RANGE($users) AS numbers (i)
+    )
+"""
+
+
+def prepare(folder: Path, users: int, memory: str, *, parquet: bool) -> None:
+    """Write the users: as a warehouse, and for those who cannot read that as Parquet."""
+    with connect(folder / "warehouse.duckdb", memory_limit=memory) as con:
+        con.execute(_USERS, {"users": users})
+        gate.ensure_tables(con)
+        if parquet:
+            # As wide as what they need, and no wider.
+            con.execute(f"COPY (SELECT {COLUMNS} FROM raw_users) TO $path", {"path": str(folder / "users.parquet")})
+
+
+def ours(folder: Path, memory: str) -> tuple[float, int]:
+    """The daily run: everybody scored and decided on, into tables that exist."""
+    with connect(folder / "warehouse.duckdb", memory_limit=memory) as con:
+        started = time.perf_counter()
+        rescore(con, TODAY, SCORING, full=True, now=NOW)
+        report = gate.decide(con, NOW, GATE, SCORING, KEY, full=True)
+        return time.perf_counter() - started, report.below
+
+
+def ours_scores(folder: Path, memory: str) -> tuple[float, None]:
+    """The first half of it."""
+    with connect(folder / "warehouse.duckdb", memory_limit=memory) as con:
+        started = time.perf_counter()
+        rescore(con, TODAY, SCORING, full=True, now=NOW)
+        return time.perf_counter() - started, None
+
+
+def ours_changed(folder: Path, memory: str) -> tuple[float, None]:
+    """Only users who changed, rescored in the table of all."""
+    with connect(folder / "warehouse.duckdb", memory_limit=memory) as con:
+        rescore(con, TODAY, SCORING, full=False, now=NOW)
+        # Anywhere in the table, as it happens: rows are changed by deleting and inserting them.
+        con.execute(f"CREATE TEMP TABLE touched AS FROM raw_users USING SAMPLE {CHANGED} ROWS")
+        con.execute(
+            "UPDATE touched SET last_order_at = $now, changed_seq = 1 + (SELECT MAX(changed_seq) FROM raw_users)",
+            {"now": NOW.replace(tzinfo=None)},
+        )
+        con.execute("DELETE FROM raw_users WHERE user_id IN (SELECT user_id FROM touched)")
+        con.execute("INSERT INTO raw_users FROM touched")
+        con.execute("DROP TABLE touched")
+        started = time.perf_counter()
+        report = rescore(con, TODAY, SCORING, full=False, now=NOW)
+        seconds = time.perf_counter() - started
+    if report.rescored != CHANGED:
+        raise RuntimeError(f"{report.rescored} users were rescored instead of {CHANGED}")
+    return seconds, None
+
+
+def floor(folder: Path, memory: str) -> tuple[float, None]:
+    """Nothing but reading the columns and writing a table as wide as that of the scores."""
+    with connect(folder / "warehouse.duckdb", memory_limit=memory) as con:
+        started = time.perf_counter()
+        _copy_scores(con)
+        seconds = time.perf_counter() - started
+        con.execute("DROP TABLE floor_scores")
+    return seconds, None
+
+
+def floor_both(folder: Path, memory: str) -> tuple[float, None]:
+    """The same for both tables: that of the decisions has a row for everybody at risk."""
+    with connect(folder / "warehouse.duckdb", memory_limit=memory) as con:
+        started = time.perf_counter()
+        _copy_scores(con)
+        con.execute(
+            f"""
+            CREATE OR REPLACE TABLE floor_cohorts AS
+            SELECT
+                user_id, CASE WHEN order_days > 1 AND consent THEN address_key END AS address_key,
+                average_order_value AS score, CASE WHEN order_days > 1 THEN 'at_risk' ELSE 'critical' END AS band,
+                CASE WHEN consent THEN 'mail' ELSE 'skip' END AS decision,
+                CASE WHEN order_days > 1 THEN 'silence_too_long' ELSE 'no_consent' END AS reason,
+                average_order_value AS value_at_risk, steps AS step, DATE '2026-03-02' AS as_of,
+                TIMESTAMP '2026-03-02' AS decided_at, changed_seq
+            FROM raw_users WHERE {_READ} AND order_days < 5
+            """
+        )
+        seconds = time.perf_counter() - started
+        con.execute("DROP TABLE floor_scores")
+        con.execute("DROP TABLE floor_cohorts")
+    return seconds, None
+
+
+# True of every row, but DuckDB has to read the columns to know.
+_READ = """
+    (last_order_at IS NULL OR last_order_at > TIMESTAMP '1900-01-01')
+    AND (first_order_at IS NULL OR first_order_at > TIMESTAMP '1900-01-01')
+    AND (last_email_at IS NULL OR last_email_at > TIMESTAMP '1900-01-01')
+"""
+
+
+def _copy_scores(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute(
+        f"""
+        CREATE OR REPLACE TABLE floor_scores AS
+        SELECT
+            user_id, average_order_value AS score, CASE WHEN order_days > 1 THEN 'at_risk' ELSE 'critical' END AS band,
+            DATE '2026-03-02' AS as_of, order_days, order_days + 1 AS days_since_last_order, average_order_value,
+            changed_seq, 1::BIGINT AS revision
+        FROM raw_users WHERE {_READ}
+        """
+    )
