@@ -64,13 +64,14 @@ def rescore(
         seq = _one(con, "SELECT COALESCE(MAX(changed_seq), 0) FROM raw_users")
         population = newest_population(con)
         revision = _next_revision(con, now)
-        removed = _remove_gone(con, -1 if offset is None else offset, revision)
         if full or offset is None or population is None:
             population = estimate_population(con, _FACTS, settings)
             keep_population(con, population, as_of, now)
+            removed = 0 if offset is None else _remember_gone(con, *_count_changed(con, offset), revision)
             rescored = changed = _score_everybody(con, parameters(as_of, population, settings), revision)
         else:
-            rescored, changed = _score_changed(con, parameters(as_of, population, settings), offset, revision)
+            values = parameters(as_of, population, settings)
+            rescored, changed, removed = _score_changed(con, values, offset, revision)
         set_offset(con, CONSUMER, max(seq, offset or 0))
         by_band = dict(con.execute("SELECT band, COUNT(*) FROM engagement_scores GROUP BY band").fetchall())
     return ScoreReport(sum(by_band.values()), rescored, changed, removed, by_band, population)
@@ -83,35 +84,6 @@ def _next_revision(con: duckdb.DuckDBPyConnection, now: datetime) -> int:
     return revision
 
 
-def _remove_gone(con: duckdb.DuckDBPyConnection, offset: int, revision: int) -> int:
-    """Remove rows of users who are no longer in raw_users, and remember them for publishing."""
-    # Comparing the two tables is the dearest thing one can do here; counting tells whether there is anything to find:
-    # a user without a score is always among the changed ones, so any other difference is users who are gone.
-    scores = _one(con, "SELECT COUNT(*) FROM engagement_scores")
-    if scores == 0:
-        return 0
-    unchanged = _one(con, "SELECT COUNT(*) FROM raw_users WHERE changed_seq <= $offset", {"offset": offset})
-    rescored = _one(
-        con,
-        "SELECT COUNT(*) FROM raw_users JOIN engagement_scores USING (user_id) WHERE raw_users.changed_seq > $offset",
-        {"offset": offset},
-    )
-    gone = scores - unchanged - rescored
-    if gone == 0:
-        return 0
-    con.execute(
-        "INSERT INTO removed_scores SELECT user_id, $revision FROM engagement_scores"
-        " ANTI JOIN raw_users USING (user_id)",
-        {"revision": revision},
-    )
-    con.execute(
-        "DELETE FROM engagement_scores"
-        " WHERE user_id IN (SELECT user_id FROM removed_scores WHERE revision = $revision)",
-        {"revision": revision},
-    )
-    return gone
-
-
 def _score_everybody(con: duckdb.DuckDBPyConnection, values: Parameters, revision: int) -> int:
     # A new table is written two to three times as fast as it would be to look up which of its rows were there before;
     # publishing compares with what is published, so that even so only changed scores are written there.
@@ -119,28 +91,78 @@ def _score_everybody(con: duckdb.DuckDBPyConnection, values: Parameters, revisio
     return _one(con, f"CREATE OR REPLACE TABLE engagement_scores AS {query}", {**values, "revision": revision})
 
 
-def _score_changed(con: duckdb.DuckDBPyConnection, values: Parameters, offset: int, revision: int) -> tuple[int, int]:
+def _score_changed(
+    con: duckdb.DuckDBPyConnection, values: Parameters, offset: int, revision: int
+) -> tuple[int, int, int]:
+    """Replace the rows of users who changed and remove those of users who are gone; return all three counts."""
     query = f"SELECT {_ROW} FROM ({scored(f'{_FACTS} WHERE changed_seq > $offset')})"  # noqa: S608
     con.execute(f"CREATE OR REPLACE TEMP TABLE rescored AS {query}", {**values, "offset": offset})
+    # The only look at all user ids: from here on, rows of the large table are found by their number.
     con.execute(
         """
-        CREATE OR REPLACE TEMP TABLE revised AS
+        CREATE OR REPLACE TEMP TABLE former AS
+        SELECT scores.rowid AS place, scores.user_id, scores.score, scores.band, scores.revision
+        FROM rescored JOIN engagement_scores AS scores USING (user_id)
+        """
+    )
+    known = _one(con, "SELECT COUNT(*) FROM former")
+    removed = _remember_gone(con, _one(con, "SELECT COUNT(*) FROM rescored"), known, revision)
+    if removed:
+        con.execute(
+            "DELETE FROM engagement_scores"
+            " WHERE user_id IN (SELECT user_id FROM removed_scores WHERE revision = $revision)",
+            {"revision": revision},
+        )
+    con.execute("DELETE FROM engagement_scores WHERE rowid IN (SELECT place FROM former)")
+    rescored = _one(
+        con,
+        """
+        INSERT INTO engagement_scores
         SELECT
             rescored.*,
             CASE
-                WHEN before.score = rescored.score AND before.band = rescored.band THEN before.revision
+                WHEN former.score = rescored.score AND former.band = rescored.band THEN former.revision
                 ELSE CAST($revision AS BIGINT)
-            END AS revision
-        FROM rescored LEFT JOIN engagement_scores AS before USING (user_id)
+            END
+        FROM rescored LEFT JOIN former USING (user_id)
         """,
         {"revision": revision},
     )
-    con.execute("DELETE FROM engagement_scores WHERE user_id IN (SELECT user_id FROM revised)")
-    rescored = _one(con, "INSERT INTO engagement_scores SELECT * FROM revised")
-    changed = _one(con, "SELECT COUNT(*) FROM revised WHERE revision = $revision", {"revision": revision})
+    kept = _one(con, "SELECT COUNT(*) FROM rescored JOIN former USING (user_id, score, band)")
     con.execute("DROP TABLE rescored")
-    con.execute("DROP TABLE revised")
-    return rescored, changed
+    con.execute("DROP TABLE former")
+    return rescored, rescored - kept, removed
+
+
+def _count_changed(con: duckdb.DuckDBPyConnection, offset: int) -> tuple[int, int]:
+    """Return how many users have changed since the last run, and how many of them have a score."""
+    changed = "(SELECT user_id FROM raw_users WHERE changed_seq > $offset)"
+    known = f"SELECT COUNT(*) FROM {changed} JOIN engagement_scores USING (user_id)"  # noqa: S608
+    values: Parameters = {"offset": offset}
+    return _one(con, f"SELECT COUNT(*) FROM {changed}", values), _one(con, known, values)  # noqa: S608
+
+
+def _remember_gone(con: duckdb.DuckDBPyConnection, changed: int, known: int, revision: int) -> int:
+    """Note for publishing who has a score but is no longer in raw_users; return how many.
+
+    Args:
+        con: the warehouse.
+        changed: how many users have changed since the last run.
+        known: how many of those have a score already.
+        revision: of this run.
+    """
+    # Comparing the two tables is the dearest thing one can do here; counting tells whether there is anything to find:
+    # users without a score are always among the changed ones, so any other difference is users who are gone.
+    unchanged = _one(con, "SELECT COUNT(*) FROM raw_users") - changed
+    gone = _one(con, "SELECT COUNT(*) FROM engagement_scores") - unchanged - known
+    if gone <= 0:
+        return 0
+    con.execute(
+        "INSERT INTO removed_scores"
+        " SELECT user_id, $revision FROM engagement_scores ANTI JOIN raw_users USING (user_id)",
+        {"revision": revision},
+    )
+    return gone
 
 
 def _one(con: duckdb.DuckDBPyConnection, query: str, values: Parameters | None = None) -> int:
