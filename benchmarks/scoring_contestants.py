@@ -99,6 +99,8 @@ def ours_changed(folder: Path, memory: str) -> tuple[float, None]:
         con.execute("DELETE FROM raw_users WHERE user_id IN (SELECT user_id FROM touched)")
         con.execute("INSERT INTO raw_users FROM touched")
         con.execute("DROP TABLE touched")
+        # What writing the changed users leaves to be tidied up is not the scoring's to pay.
+        con.execute("CHECKPOINT")
         started = time.perf_counter()
         report = rescore(con, TODAY, SCORING, full=False, now=NOW)
         seconds = time.perf_counter() - started
