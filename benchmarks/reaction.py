@@ -1,7 +1,7 @@
 """From a user's commit to the e-mail in the outbox, with everything running, beside an empty Dagster job.
 
-Both run under `dagster dev` with the project's own `dagster.yaml`; the empty job has the same waiting sensors and only
-writes a file. Events come at random moments, so that some meet a sensor that is resting.
+Both run under `dagster dev` with the project's own `dagster.yaml`; the empty job has the same waiting sensors and as
+many assets, which do nothing. Events come at random moments, so that some meet a sensor that is resting.
 """
 
 import argparse

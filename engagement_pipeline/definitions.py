@@ -18,7 +18,7 @@ from engagement_pipeline.defs.sensors import ALL_SENSORS
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform.settings import Settings, get_settings
 
-ASSETS = [
+ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [
     raw.change_log,
     raw.raw,
     scores.engagement_scores,

@@ -124,8 +124,8 @@ def show(result: dict[str, Any], settings: Settings) -> None:
     """Print the summary for people."""
     users, orders, emails = result["imported"]["users"], result["imported"]["orders"], result["emails_by_status"]
     typer.echo(
-        f"\nRead {users['read']:,} users and {orders['read']:,} orders, {users['created'] + orders['created']:,} of them "
-        f"new; refused {users['rejected'] + orders['rejected']:,}.\n"
+        f"\nRead {users['read']:,} users and {orders['read']:,} orders, {users['created'] + orders['created']:,} of "
+        f"them new; refused {users['rejected'] + orders['rejected']:,}.\n"
     )
     bars("Users by band", "band", {band: result["users_by_band"].get(band, 0) for band in BANDS})
     bars("What was decided about those below the threshold, and why", "decision: reason", result["decisions_by_reason"])

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, Val
 from engagement_pipeline.copywriting.colours import READABLE_CONTRAST, contrast, is_colour
 from engagement_pipeline.copywriting.text import Line
 from engagement_pipeline.platform.errors import BadInputError
+from engagement_pipeline.platform.fast_yaml import read_yaml
 
 
 class BrandError(BadInputError):
@@ -133,7 +134,7 @@ def load_brand(path: Path) -> Brand:
         BrandError: the file cannot be read, is no YAML mapping, or breaks a rule; names every field at fault.
     """
     try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content: Any = read_yaml(path)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise BrandError(f"{path}: cannot be read as YAML: {error}") from error
     if not isinstance(content, dict):

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from itertools import product
+from pathlib import Path
 from typing import Literal
 
 import yaml
@@ -14,6 +14,7 @@ from engagement_pipeline.copywriting.brief import HISTORIES, LAST_NUMBER, SILENC
 from engagement_pipeline.copywriting.copy import FIRST_NAME, Copy
 from engagement_pipeline.copywriting.validation import validate
 from engagement_pipeline.platform.errors import BadInputError
+from engagement_pipeline.platform.fast_yaml import read_yaml
 
 Taste = Literal["known", "unknown"]
 
@@ -66,15 +67,14 @@ class TemplateCopywriter:
     name = "template"
 
     def __init__(self, brand: Brand) -> None:
-        """Read and check the brand's templates, or those of the package where it has none.
+        """Read the brand's templates, or those of the package where it has none.
 
         Raises:
-            CopyTemplateError: a brief would find no template, or a text would not pass the brand's validation.
+            CopyTemplateError: the file cannot be used.
         """
         self._brand = brand
         self._templates = _load(brand)
         self.variants = tuple(dict.fromkeys(email.variant for email in self._templates.emails))
-        self._check()
 
     def write(self, briefs: Sequence[Brief]) -> list[Copy]:
         """Return one copy per brief, in their order.
@@ -83,6 +83,28 @@ class TemplateCopywriter:
             CopyTemplateError: a brief names a variant that the templates do not have.
         """
         return [self._compose(brief) for brief in briefs]
+
+    def check(self) -> None:
+        """Try every template on every kind of brief that it has to serve.
+
+        Raises:
+            CopyTemplateError: a brief would find no template, or a text would not pass the brand's validation.
+        """
+        tastes = [(), *((category.name,) for category in self._brand.categories[:1])]
+        for variant, silence, number, categories in product(self.variants, SILENCES, _NUMBERS, tastes):
+            brief = Brief(
+                silence=silence,
+                history="one_order",
+                basket="typical",
+                categories=categories,
+                other_interests=(),
+                number=number,
+                variant=variant,
+            )
+            copy = self._compose(brief)
+            if violations := validate(copy, brief, self._brand):
+                faults = "; ".join(f"{violation.code}: {violation.detail}" for violation in violations)
+                raise CopyTemplateError(f"the template {copy.subject!r} does not suit {self._brand.name}: {faults}")
 
     def _compose(self, brief: Brief) -> Copy:
         email = next((email for email in self._templates.emails if email.fits(brief)), None)
@@ -120,28 +142,11 @@ class TemplateCopywriter:
             facts |= {"categories": _listed(brief.categories), "favorite": favorite, "idea": category.idea}
         return facts
 
-    def _check(self) -> None:
-        tastes = [(), *((category.name,) for category in self._brand.categories[:1])]
-        for variant, silence, number, categories in product(self.variants, SILENCES, _NUMBERS, tastes):
-            brief = Brief(
-                silence=silence,
-                history="one_order",
-                basket="typical",
-                categories=categories,
-                other_interests=(),
-                number=number,
-                variant=variant,
-            )
-            copy = self._compose(brief)
-            if violations := validate(copy, brief, self._brand):
-                faults = "; ".join(f"{violation.code}: {violation.detail}" for violation in violations)
-                raise CopyTemplateError(f"the template {copy.subject!r} does not suit {self._brand.name}: {faults}")
-
 
 def _load(brand: Brand) -> Templates:
-    source = brand.templates or files(__package__).joinpath("templates.yaml")
+    source = brand.templates or Path(__file__).with_name("templates.yaml")
     try:
-        templates = Templates.model_validate(yaml.safe_load(source.read_text(encoding="utf-8")))
+        templates = Templates.model_validate(read_yaml(source))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
         raise CopyTemplateError(f"{source}: {error}") from error
     missing = ({*SILENCES} - {*templates.since}) | ({*HISTORIES} - {*templates.thanks})

@@ -6,7 +6,6 @@ from pathlib import Path
 import dagster as dg
 
 from engagement_pipeline.pipeline import Pipeline
-from engagement_pipeline.users.importing import UnreadableFileError, import_path
 
 # A file that has just changed may still be being written.
 SETTLED_SECONDS = 2.0
@@ -31,6 +30,9 @@ def incoming_files(folder: Path, now: datetime) -> list[Path]:
 @dg.op
 def import_file(context: dg.OpExecutionContext, config: IncomingFile, pipeline: dg.ResourceParam[Pipeline]) -> None:
     """Import the file and move it to `imported/`; one that cannot be read goes to `unreadable/` and fails the run."""
+    # Imported here: a reaction to a change must not wait for readers of files.
+    from engagement_pipeline.users.importing import UnreadableFileError, import_path
+
     path = Path(config.path)
     if not path.exists():
         context.log.info("the file is gone: an earlier run has imported it")

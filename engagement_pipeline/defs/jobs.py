@@ -1,5 +1,7 @@
 """Jobs: react to a change, refresh everything, send, import dropped files, prove the score, tidy up."""
 
+from typing import Any
+
 import dagster as dg
 
 from engagement_pipeline.defs.assets.scores import Extent, engagement_score_history
@@ -60,7 +62,8 @@ def prune_history() -> None:
     prune()
 
 
-ALL_JOBS = [
+# Dagster does not export the type that `define_asset_job` returns.
+ALL_JOBS: list[Any] = [
     react_to_changes,
     refresh_engagement,
     send_emails,

@@ -15,7 +15,7 @@ import duckdb
 from engagement_pipeline.copywriting.brand import Brand
 from engagement_pipeline.copywriting.brief import Brief, assign_variant, make_brief
 from engagement_pipeline.copywriting.copy import Copy, Copywriter
-from engagement_pipeline.copywriting.template import TemplateCopywriter
+from engagement_pipeline.copywriting.template import CopyTemplateError, TemplateCopywriter
 from engagement_pipeline.copywriting.validation import validate
 from engagement_pipeline.delivery.entries import NewEmail
 from engagement_pipeline.delivery.ledger import Ledger
@@ -68,12 +68,19 @@ def write_drafts(
         settings: names the campaign.
         now: the moment of writing.
         full: look at all decisions; otherwise only at those made since the last time.
+
+    Raises:
+        CopyTemplateError: the template copy, on which every other copywriter falls back, does not suit the brand.
     """
+    fallback = TemplateCopywriter(brand)
+    if full:
+        # Every brief that may come later, not only those of today: a fault should not wait for its first user.
+        fallback.check()
     offset = None if full else get_offset(con, CONSUMER)
     newest = con.execute("SELECT COALESCE(MAX(changed_seq), 0) FROM at_risk_cohorts").fetchone()
     population = newest_population(con)
     median = None if population is None else population.median_order_value
-    writer = _DraftWriter(ledger, copywriter, brand, settings.campaign, median, now)
+    writer = _DraftWriter(ledger, copywriter, fallback, brand, settings.campaign, median, now)
     for rows in _decisions(con, -1 if offset is None else offset):
         writer.write(rows)
     with transaction(con):
@@ -86,6 +93,7 @@ class _DraftWriter:
         self,
         ledger: Ledger,
         copywriter: Copywriter,
+        fallback: TemplateCopywriter,
         brand: Brand,
         campaign: str,
         median_order_value: float | None,
@@ -93,7 +101,7 @@ class _DraftWriter:
     ) -> None:
         self._ledger = ledger
         self._copywriter = copywriter
-        self._fallback = TemplateCopywriter(brand)
+        self._fallback = fallback
         self._brand = brand
         self._campaign = campaign
         self._median = median_order_value
@@ -135,6 +143,9 @@ class _DraftWriter:
         if brief.variant not in self._fallback.variants:
             brief = brief.model_copy(update={"variant": self._fallback.variants[0]})
         [replacement] = self._fallback.write([brief])
+        if violations := validate(replacement, brief, self._brand):
+            codes = ", ".join(violation.code for violation in violations)
+            raise CopyTemplateError(f"the template {replacement.subject!r} does not suit {self._brand.name}: {codes}")
         return replacement, self._fallback.name
 
     def _brief(self, row: Row) -> Brief:

@@ -129,7 +129,7 @@ def _replace(
 ) -> int:
     with database.read() as connection:
         query = sa.select(*mirrored.columns).where(mirrored.key.in_(ids))
-        rows = [_naive(row) for row in connection.execute(query)]
+        rows = [dict(row) for row in connection.execute(query).mappings()]
     with warehouse.transaction(con):
         statement = f"DELETE FROM {mirrored.name} WHERE {mirrored.key.name} IN (SELECT UNNEST($ids))"  # noqa: S608
         con.execute(statement, {"ids": ids})
@@ -140,12 +140,5 @@ def _replace(
 
 def _batches(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[list[dict[str, Any]]]:
     result = connection.execution_options(yield_per=BATCH).execute(query)
-    for partition in result.partitions():
-        yield [_naive(row) for row in partition]
-
-
-def _naive(row: sa.Row[Any]) -> dict[str, Any]:
-    """Return the row as the warehouse keeps it: moments in UTC without a zone."""
-    return {
-        name: value.replace(tzinfo=None) if hasattr(value, "tzinfo") else value for name, value in row._mapping.items()
-    }
+    for partition in result.mappings().partitions():
+        yield [dict(row) for row in partition]

@@ -1,4 +1,4 @@
-"""Alembic's entry: on the connection that `upgrade` hands over, or on the configured store for Alembic's own commands."""
+"""Alembic's entry: on the connection that `upgrade` hands over, or on the configured store for its own commands."""
 
 import sqlalchemy as sa
 from alembic import context

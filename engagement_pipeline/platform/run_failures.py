@@ -1,4 +1,4 @@
-"""Failed runs, kept where the command line and the API can show them. Error texts stay in Dagster: they may quote data."""
+"""Failed runs, kept where the command line can show them. Error texts stay in Dagster: they may quote data."""
 
 from datetime import datetime
 

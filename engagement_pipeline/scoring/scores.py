@@ -87,8 +87,10 @@ def _next_revision(con: duckdb.DuckDBPyConnection, now: datetime) -> int:
 def _score_everybody(con: duckdb.DuckDBPyConnection, values: Parameters, revision: int) -> int:
     # A new table is written two to three times as fast as it would be to look up which of its rows were there before;
     # publishing compares with what is published, so that even so only changed scores are written there.
-    query = f"SELECT {_ROW}, CAST($revision AS BIGINT) AS revision FROM ({scored(_FACTS)})"  # noqa: S608
-    return _one(con, f"CREATE OR REPLACE TABLE engagement_scores AS {query}", {**values, "revision": revision})
+    con.execute("DROP TABLE engagement_scores")
+    ensure_tables(con)
+    query = f"SELECT {_ROW}, CAST($revision AS BIGINT) FROM ({scored(_FACTS)})"  # noqa: S608
+    return _one(con, f"INSERT INTO engagement_scores {query}", {**values, "revision": revision})
 
 
 def _score_changed(

@@ -2,16 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import Any
 
 import duckdb
 import sqlalchemy as sa
 
+from engagement_pipeline.platform.warehouse import insert_columns
 from engagement_pipeline.users.tables import orders, rejected_records, users
-
-# Up to here bound parameters are as quick as Arrow and spare a short run its import (0.15 s).
-_FEW = 500
 
 
 @dataclass(frozen=True)
@@ -21,35 +18,16 @@ class Mirrored:
     Attributes:
         table: the warehouse table.
         query: the operational store's rows.
-        types: the DuckDB type of each column of the query.
         with_seq: whether the table ends with `changed_seq`.
     """
 
     table: str
     query: sa.Select[Any]
-    types: tuple[str, ...]
     with_seq: bool = True
 
 
-_TYPES = {
-    "preferred_categories": "VARCHAR[]",
-    "consent": "BOOLEAN",
-    "order_count": "INTEGER",
-    "order_days": "INTEGER",
-    "average_order_value": "DOUBLE",
-    "touches_since_order": "INTEGER",
-    "steps": "INTEGER",
-    "total_value": "DOUBLE",
-    "item_count": "INTEGER",
-    "line": "INTEGER",
-}
-
-
 def _mirrored(table: str, columns: Sequence[sa.Column[Any]], *, with_seq: bool = True) -> Mirrored:
-    types = tuple(
-        "TIMESTAMP" if column.name.endswith("_at") else _TYPES.get(column.name, "VARCHAR") for column in columns
-    )
-    return Mirrored(table, sa.select(*columns), types, with_seq)
+    return Mirrored(table, sa.select(*columns), with_seq)
 
 
 USERS = _mirrored(
@@ -93,31 +71,7 @@ def insert(con: duckdb.DuckDBPyConnection, mirrored: Mirrored, rows: Sequence[An
     if not rows:
         return
     names = [column.name for column in mirrored.query.selected_columns]
-    columns = dict(zip(names, map(_naive, zip(*rows, strict=True)), strict=True))
-    types = dict(zip(names, mirrored.types, strict=True))
+    columns: dict[str, Sequence[Any]] = dict(zip(names, zip(*rows, strict=True), strict=True))
     if mirrored.with_seq:
-        columns["changed_seq"] = list(seqs)
-        types["changed_seq"] = "BIGINT"
-    if len(rows) <= _FEW:
-        values = ", ".join(f"unnest(${name}::{types[name]}[])" for name in columns)
-        con.execute(f"INSERT INTO {mirrored.table} ({', '.join(columns)}) SELECT {values}", columns)
-    else:
-        _insert_arrow(con, mirrored.table, columns)
-
-
-def _insert_arrow(con: duckdb.DuckDBPyConnection, table: str, columns: dict[str, list[Any]]) -> None:
-    import pyarrow as pa
-
-    con.register("incoming_rows", pa.table(columns))
-    try:
-        con.execute(f"INSERT INTO {table} BY NAME SELECT * FROM incoming_rows")  # noqa: S608
-    finally:
-        con.unregister("incoming_rows")
-
-
-def _naive(values: Sequence[Any]) -> list[Any]:
-    """The warehouse's moments are naive, in UTC."""
-    return [
-        value.astimezone(timezone.utc).replace(tzinfo=None) if isinstance(value, datetime) else value
-        for value in values
-    ]
+        columns["changed_seq"] = seqs
+    insert_columns(con, mirrored.table, columns)

@@ -90,7 +90,7 @@ def test_a_brand_without_categories_is_written_for() -> None:
 
 def test_a_phrase_that_the_brand_forbids_in_a_template_is_found_at_once() -> None:
     with pytest.raises(CopyTemplateError, match=r"does not suit Stitch Fix: forbidden_phrase: .*'Come as you are'"):
-        TemplateCopywriter(brand(forbidden_phrases=["come as you are"]))
+        TemplateCopywriter(brand(forbidden_phrases=["come as you are"])).check()
 
 
 def test_a_variant_without_templates_is_an_error() -> None:
@@ -143,7 +143,7 @@ def test_a_brand_can_bring_its_own_templates(tmp_path: Path) -> None:
 )
 def test_a_fault_in_ones_own_templates_is_named(tmp_path: Path, emails: list[dict[str, Any]], named: str) -> None:
     with pytest.raises(CopyTemplateError) as error:
-        TemplateCopywriter(own_templates(tmp_path, emails=emails))
+        TemplateCopywriter(own_templates(tmp_path, emails=emails)).check()
     assert named in str(error.value)
 
 

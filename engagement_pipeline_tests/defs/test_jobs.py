@@ -6,8 +6,8 @@ from datetime import timedelta
 import dagster as dg
 import pytest
 
-from engagement_pipeline.defs.jobs import ALL_JOBS
 from engagement_pipeline.definitions import build_defs
+from engagement_pipeline.defs.jobs import ALL_JOBS
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.users.models import Order
 from engagement_pipeline_tests.conftest import NOW
@@ -145,6 +145,7 @@ def test_every_materialisation_shows_rows_and_columns(pipeline: Pipeline, run_jo
             if event.asset_key != dg.AssetKey("generated_emails"):
                 assert "dagster/row_count" in metadata, event.asset_key
                 schema = metadata["dagster/column_schema"].value
+                assert isinstance(schema, dg.TableSchema)
                 assert [column.name for column in schema.columns if not column.description] == [], event.asset_key
 
 

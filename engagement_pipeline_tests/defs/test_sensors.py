@@ -7,9 +7,9 @@ from pathlib import Path
 
 import dagster as dg
 
+from engagement_pipeline.definitions import build_defs
 from engagement_pipeline.defs import sensors
 from engagement_pipeline.defs.importing import incoming_files
-from engagement_pipeline.definitions import build_defs
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform import run_failures
 from engagement_pipeline.platform.change_wait import wait_for_change

@@ -49,28 +49,21 @@ def generated_emails(
     )
 
 
-@dg.op(
-    ins={"generated_emails": dg.In(dg.Nothing)},
-    out=dg.Out(dict[str, Any]),
-    pool=SENDING_POOL,
-)
-def send(context: dg.OpExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dict[str, Any]:
+@dg.op(ins={"generated_emails": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing), pool=SENDING_POOL)
+def send(context: dg.OpExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> None:
     """Hand over what is queued, by the rules of the moment. Holds no warehouse: sending may take hours."""
     report = pipeline.send()
-    context.log.info(f"sent {report.sent}, waiting {report.waiting}, failed {report.failed}, unknown {report.unknown}")
-    return {
-        "sent": report.sent,
-        "waiting": report.waiting,
-        "failed": report.failed,
-        "unknown": report.unknown,
-        "skipped_by_reason": markdown_bars(report.skipped_by_reason, "reason"),
-    }
+    context.log.info(
+        f"sent {report.sent}, skipped {report.skipped_by_reason}, waiting {report.waiting}, failed {report.failed}, "
+        f"unknown {report.unknown}"
+    )
+    if report.stopped:
+        raise dg.Failure(description=f"the campaign stopped before its end: {report.stopped}", allow_retries=False)
 
 
-@dg.op(pool=WAREHOUSE_POOL)
+@dg.op(ins={"sent": dg.In(dg.Nothing)}, pool=WAREHOUSE_POOL)
 def mirror_ledger(
     context: dg.OpExecutionContext,
-    sent: dict[str, Any],
     warehouse: WarehouseResource,
     pipeline: dg.ResourceParam[Pipeline],
 ) -> None:
@@ -78,12 +71,15 @@ def mirror_ledger(
     with warehouse.get_connection() as con:
         changed = mirror.pull_deliveries(con, pipeline.database)
         by_status = con.execute("SELECT status, count(*) FROM email_deliveries GROUP BY 1 ORDER BY 2 DESC").fetchall()
+        skipped = con.execute(
+            "SELECT reason, count(*) FROM email_deliveries WHERE status = 'skipped' GROUP BY 1 ORDER BY 2 DESC"
+        ).fetchall()
         context.add_output_metadata(
             {
                 **table_metadata(con, "email_deliveries"),
-                **sent,
                 "changed_rows": changed,
                 "by_status": markdown_bars(dict(by_status), "status"),
+                "skipped_when_sending": markdown_bars(dict(skipped), "reason"),
             }
         )
 
@@ -96,7 +92,7 @@ def mirror_ledger(
     kinds={"sqlalchemy", "duckdb"},
     owners=MARKETING_TEAM,
 )
-def email_deliveries(generated_emails: None) -> None:
+def email_deliveries(generated_emails: None) -> Any:
     return mirror_ledger(send(generated_emails))
 
 
