@@ -27,9 +27,13 @@ class Pipeline:
     open its UI, and these settings hold secrets.
     """
 
-    def __init__(self, settings: Settings, now: Callable[[], datetime] = clock.now) -> None:
+    def __init__(
+        self, settings: Settings, now: Callable[[], datetime] = clock.now, on_sending: Progress | None = None
+    ) -> None:
+        """Take the settings, a clock, and who wants to hear how many e-mails a sending run has dealt with so far."""
         self.settings = settings
         self.now = now
+        self._on_sending = on_sending
 
     @property
     def secret_key(self) -> str:
@@ -72,6 +76,6 @@ class Pipeline:
         ) as connection:
             yield connection
 
-    def send(self, on_progress: Progress | None = None) -> SendReport:
+    def send(self) -> SendReport:
         """Send what is queued and due."""
-        return sender_for(self.settings, self.database, self.brand).run(self.now, on_progress)
+        return sender_for(self.settings, self.database, self.brand).run(self.now, self._on_sending)

@@ -45,9 +45,11 @@ def dev(
     typer.echo(f"Dagster UI:       http://127.0.0.1:{port}")
     typer.echo(f"Drop files into:  {settings.incoming_dir}/users and {settings.incoming_dir}/orders")
     typer.echo(f"Runs are kept in: {home}\n")
-    # The same interpreter's Dagster, whatever the caller's PATH says.
-    command = [sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)]
-    process = subprocess.Popen(command, cwd=PROJECT_ROOT)  # noqa: S603
+    # This interpreter's Dagster, whatever the caller's PATH says, without its hint that a tool called `dg` exists too.
+    dagster = [sys.executable, "-W", "ignore:Function `dev_command`", "-m", "dagster"]
+    workspace = str(PROJECT_ROOT / "workspace.yaml")
+    command = [*dagster, "dev", "-w", workspace, "--host", "127.0.0.1", "--port", str(port)]
+    process = subprocess.Popen(command, cwd=home)  # noqa: S603
     try:
         raise typer.Exit(process.wait())
     except KeyboardInterrupt:

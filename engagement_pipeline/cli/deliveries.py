@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from engagement_pipeline.cli.output import Json, bars, emit, progress, table
+from engagement_pipeline.cli.output import Json, bars, emit, progress, running_total, table
 
 
 def register(app: typer.Typer) -> None:
@@ -24,16 +24,8 @@ def send(
     settings = get_settings()
     if dry_run:
         settings = settings.model_copy(update={"send_mode": "dry_run"})
-    pipeline = Pipeline(settings)
     with progress("Sending", "e-mails", quiet=as_json) as advance:
-        done = 0
-
-        def on_progress(total: int) -> None:
-            nonlocal done
-            advance(total - done)
-            done = total
-
-        report = pipeline.send(on_progress)
+        report = Pipeline(settings, on_sending=running_total(advance)).send()
 
     def render() -> None:
         counts = {"sent": report.sent, "waiting": report.waiting, "failed": report.failed, "unknown": report.unknown}

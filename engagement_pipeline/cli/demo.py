@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engagement_pipeline.cli.dagster_home import prepare
-from engagement_pipeline.cli.output import Json, bars, emit, progress
+from engagement_pipeline.cli.output import Json, bars, emit, progress, running_total
 from engagement_pipeline.platform.settings import PROJECT_ROOT, Settings, get_settings
 
 if TYPE_CHECKING:
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 
 SAMPLE = PROJECT_ROOT / "data" / "cdnow" / "orders.csv.gz"
 BANDS = ("critical", "at_risk", "moderate", "good")
-JOBS = {
-    "refresh_engagement": "Scoring, deciding, writing",
-    "send_emails": "Sending to the outbox",
-}
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +35,9 @@ def demo(
     A second run sends nothing new.
     """
     # Imported here: every other command would pay for it.
+    from engagement_pipeline.defs.sensors import READER
     from engagement_pipeline.pipeline import Pipeline
+    from engagement_pipeline.platform import change_log
     from engagement_pipeline.users.sample import load_sample
 
     settings = demo_settings(get_settings())
@@ -48,10 +46,14 @@ def demo(
     now = pipeline.now()
     with progress("Importing users and orders", "records", quiet=as_json) as advance:
         sample = load_sample(pipeline.store, orders or SAMPLE, users, now.date(), now, advance)
+    # What this run is about to process needs no reaction when `make dev` is started afterwards.
+    with pipeline.database.write() as connection:
+        change_log.claim(connection, READER, change_log.newest(connection, 0) or 0)
     already_sent = len(outbox(settings))
-    for job, what in JOBS.items():
-        with progress(what, "steps", quiet=as_json) as advance:
-            run_job(pipeline, job, advance)
+    with progress("Scoring, deciding, writing", "steps", quiet=as_json) as advance:
+        run_job(pipeline, "refresh_engagement", advance)
+    with progress("Sending to the outbox", "e-mails", quiet=as_json) as advance:
+        run_job(Pipeline(settings, on_sending=running_total(advance)), "send_emails")
     result = {
         "imported": asdict(sample),
         **summary(pipeline),
@@ -66,27 +68,27 @@ def demo_settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"gate": open_all_day, "send_mode": "outbox"})
 
 
-def run_job(pipeline: "Pipeline", name: str, on_step: Callable[[int], None]) -> None:
+def run_job(pipeline: "Pipeline", name: str, on_step: Callable[[int], None] = lambda _: None) -> None:
     """Run a job in this process, on the instance that the Dagster UI shows afterwards.
 
     Raises:
         RuntimeError: the run failed; names the step.
     """
-    import logging
-
     import dagster as dg
 
     from engagement_pipeline.definitions import build_defs
 
-    logging.getLogger("dagster").setLevel(logging.ERROR)
-    job = build_defs(pipeline.settings, {"pipeline": pipeline}).resolve_job_def(name)
+    @dg.success_hook
+    def count_step(_context: dg.HookContext) -> None:
+        on_step(1)
+
+    job = build_defs(pipeline.settings, {"pipeline": pipeline}).resolve_job_def(name).with_hooks({count_step})
     with dg.DagsterInstance.get() as instance:
         result = job.execute_in_process(
             instance=instance,
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
-    on_step(len(result.get_step_success_events()))
     if not result.success:
         failed = ", ".join(event.step_key or "" for event in result.all_events if event.is_step_failure)
         raise RuntimeError(f"{name} failed in {failed}; `make dev` shows the run")

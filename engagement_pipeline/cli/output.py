@@ -51,6 +51,18 @@ def _cell(value: object) -> str:
     return str(value)
 
 
+def running_total(advance: Callable[[int], None]) -> Callable[[int], None]:
+    """Turn a function that adds to a count into one that is told the total so far."""
+    done = 0
+
+    def on_total(total: int) -> None:
+        nonlocal done
+        advance(total - done)
+        done = total
+
+    return on_total
+
+
 @contextmanager
 def progress(what: str, unit: str = "", *, quiet: bool = False) -> Iterator[Callable[[int], None]]:
     """Show a running count on standard error; yields a function that adds to it."""

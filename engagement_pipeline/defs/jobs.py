@@ -34,9 +34,15 @@ refresh_engagement = dg.define_asset_job(
 
 send_emails = dg.define_asset_job(
     "send_emails",
-    selection=dg.AssetSelection.assets(*SENDING),
-    description="Sends what is queued and due. Running it again never repeats a send.",
+    selection=dg.AssetSelection.assets(*SENDING, "campaign_effectiveness"),
+    description="Sends what is queued and due, and measures. Running it again never repeats a send.",
     tags=_RETRIED,
+)
+
+check_tables = dg.define_asset_job(
+    "check_tables",
+    selection=dg.AssetSelection.all_asset_checks(),
+    description="Runs every check: reactions leave them out, as they look at whole tables.",
 )
 
 record_score_history = dg.define_asset_job(
@@ -67,6 +73,7 @@ ALL_JOBS: list[Any] = [
     react_to_changes,
     refresh_engagement,
     send_emails,
+    check_tables,
     record_score_history,
     prove_score,
     import_files,

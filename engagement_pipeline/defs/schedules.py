@@ -3,6 +3,7 @@
 import dagster as dg
 
 from engagement_pipeline.defs.jobs import (
+    check_tables,
     prove_score,
     prune_history,
     record_score_history,
@@ -44,4 +45,18 @@ def sending_hours(
     return dg.RunRequest()
 
 
-ALL_SCHEDULES = [daily_refresh, daily_history, weekly_backtest, nightly_pruning, sending_hours]
+@dg.schedule(job=check_tables, cron_schedule="*/10 * * * *", default_status=_ON)
+def checks_after_reactions(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Every ten minutes, where a reaction has changed tables since their checks ran."""
+    reacted, checked = (_newest_run(context.instance, job) for job in ("react_to_changes", "check_tables"))
+    if reacted is None or (checked is not None and checked.create_timestamp > reacted.update_timestamp):
+        return dg.SkipReason("no table has changed since the checks ran")
+    return dg.RunRequest()
+
+
+def _newest_run(instance: dg.DagsterInstance, job: str) -> dg.RunRecord | None:
+    records = instance.get_run_records(dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.SUCCESS]), limit=1)
+    return records[0] if records else None
+
+
+ALL_SCHEDULES = [checks_after_reactions, daily_refresh, daily_history, weekly_backtest, nightly_pruning, sending_hours]
