@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -45,12 +44,10 @@ def dev(
     typer.echo(f"Dagster UI:       http://127.0.0.1:{port}")
     typer.echo(f"Drop files into:  {settings.incoming_dir}/users and {settings.incoming_dir}/orders")
     typer.echo(f"Runs are kept in: {home}\n")
+    sys.stdout.flush()
     # This interpreter's Dagster, whatever the caller's PATH says, without its hint that a tool called `dg` exists too.
     dagster = [sys.executable, "-W", "ignore:Function `dev_command`", "-m", "dagster"]
     workspace = str(PROJECT_ROOT / "workspace.yaml")
-    command = [*dagster, "dev", "-w", workspace, "--host", "127.0.0.1", "--port", str(port)]
-    process = subprocess.Popen(command, cwd=home)  # noqa: S603
-    try:
-        raise typer.Exit(process.wait())
-    except KeyboardInterrupt:
-        raise typer.Exit(process.wait()) from None
+    # In this process's place, so that whoever stops it stops Dagster; from its home, whose dagster.yaml it reads.
+    os.chdir(home)
+    os.execv(sys.executable, [*dagster, "dev", "-w", workspace, "--host", "127.0.0.1", "--port", str(port)])  # noqa: S606

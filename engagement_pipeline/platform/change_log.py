@@ -28,6 +28,8 @@ change_log = sa.Table(
     sa.Column("user_id", sa.String(256)),
     sa.Column("operation", sa.String(16), nullable=False),
     sa.Column("changed_at", UtcDateTime, nullable=False),
+    # Most readers want one kind of change; our own writing can lie thick between two changes of a user.
+    sa.Index("ix_change_log_entity_seq", "entity", "seq"),
     sqlite_autoincrement=True,
 )
 
@@ -70,6 +72,12 @@ def lock(connection: sa.Connection) -> None:
     if connection.dialect.name == "postgresql":
         # Sequence numbers are drawn before commit: without the lock a reader could pass a number still uncommitted.
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTGRES_LOCK)))
+
+
+def head(connection: sa.Connection) -> int:
+    """Return the newest sequence number of all; 0 for an empty log."""
+    seq: int | None = connection.execute(sa.select(sa.func.max(change_log.c.seq))).scalar_one()
+    return seq or 0
 
 
 def newest(connection: sa.Connection, after: int, entities: Sequence[Entity] = USER_DATA) -> int | None:

@@ -25,9 +25,12 @@ def wait_for_change(
     deadline = monotonic() + wait_seconds
     with database.read() as connection:
         seen = change_log.claimed(connection, reader)
+    looked_at = -1
     while True:
         with database.read() as connection:
-            newest = change_log.newest(connection, seen)
+            head = change_log.head(connection)
+            newest = change_log.newest(connection, seen) if head > looked_at else None
+        looked_at = head
         if newest is not None:
             with database.write() as connection:
                 if change_log.claim(connection, reader, newest):

@@ -64,7 +64,7 @@ def parameters(as_of: date, population: Population, settings: ScoringSettings) -
 def estimate_population(con: duckdb.DuckDBPyConnection, facts: str, settings: ScoringSettings) -> Population:
     """Estimate the population's parameters from the rows of the query `facts`."""
     population = read_sql(__package__, "population")
-    query = f"WITH facts AS ({facts}) SELECT * FROM ({population}) AS population"  # noqa: S608
+    query = f"WITH facts AS NOT MATERIALIZED ({facts}) SELECT * FROM ({population}) AS population"  # noqa: S608
     row = con.execute(query, {"default_gap_days": settings.default_gap_days}).fetchone()
     if row is None:
         raise RuntimeError("an aggregate without a row")

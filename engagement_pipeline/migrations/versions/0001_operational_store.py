@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_change_log")),
         sqlite_autoincrement=True,
     )
+    op.create_index("ix_change_log_entity_seq", "change_log", ["entity", "seq"])
     op.create_table(
         "email_events",
         sa.Column("event_id", sa.String(length=128), nullable=False),
