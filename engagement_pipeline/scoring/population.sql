@@ -6,22 +6,30 @@
 --
 -- The median is found in two steps, as MEDIAN would hold every value in memory: counts by narrow range tell in which
 -- range the middle lies, and only values of that range are put in order.
-WITH spans AS NOT MATERIALIZED (
+WITH ranges AS (
     SELECT
-        GREATEST(COALESCE(average_order_value, 0), 0) AS aov,
-        CAST(FLOOR(100 * LN(1 + GREATEST(COALESCE(average_order_value, 0), 0))) AS INTEGER) AS value_range,
-        CASE WHEN last_order_at >= first_order_at THEN order_days - 1 END AS gaps,
-        CASE
-            WHEN last_order_at >= first_order_at
-            THEN DATE_DIFF('day', CAST(first_order_at AS DATE), CAST(last_order_at AS DATE))
-        END AS days_between
-    FROM facts
-    WHERE order_days > 0
-),
-
-ranges AS (
-    SELECT value_range, COUNT(*) AS users, SUM(gaps) AS gaps, SUM(days_between) AS days_between
-    FROM spans
+        value_range,
+        MIN(aov) AS lowest,
+        MAX(aov) AS highest,
+        COUNT(*) AS users,
+        SUM(gaps) AS gaps,
+        SUM(days_between) AS days_between
+    FROM (
+        SELECT
+            *,
+            CAST(FLOOR(100 * LN(1 + aov)) AS INTEGER) AS value_range
+        FROM (
+            SELECT
+                GREATEST(COALESCE(average_order_value, 0), 0) AS aov,
+                CASE WHEN last_order_at >= first_order_at THEN order_days - 1 END AS gaps,
+                CASE
+                    WHEN last_order_at >= first_order_at
+                    THEN DATE_DIFF('day', CAST(first_order_at AS DATE), CAST(last_order_at AS DATE))
+                END AS days_between
+            FROM facts
+            WHERE order_days > 0
+        ) AS spans
+    ) AS placed
     GROUP BY value_range
 ),
 
@@ -36,33 +44,41 @@ totals AS (
 ),
 
 middle AS (
-    SELECT value_range, users_to_here - users AS users_before
-    FROM (SELECT value_range, users, SUM(users) OVER (ORDER BY value_range) AS users_to_here FROM ranges) AS running
+    SELECT MIN(lowest) AS lowest, MAX(highest) AS highest, MIN(users_before) AS users_before
+    FROM (
+        SELECT
+            lowest,
+            highest,
+            SUM(users) OVER (ORDER BY value_range) AS users_to_here,
+            SUM(users) OVER (ORDER BY value_range) - users AS users_before
+        FROM ranges
+    ) AS running
     CROSS JOIN totals
-    WHERE running.users_to_here >= totals.lower_place
-        AND running.users_to_here - running.users < totals.upper_place
+    WHERE running.users_to_here >= totals.lower_place AND running.users_before < totals.upper_place
 ),
 
 ordered AS (
-    SELECT
-        aov,
-        (SELECT MIN(users_before) FROM middle) + SUM(users) OVER (ORDER BY aov) AS users_to_here
+    SELECT aov, SUM(users) OVER (ORDER BY aov) AS users_to_here
     FROM (
-        SELECT aov, COUNT(*) AS users
-        FROM spans
-        WHERE value_range IN (SELECT value_range FROM middle)
-        GROUP BY aov
+        SELECT GREATEST(COALESCE(average_order_value, 0), 0) AS aov, COUNT(*) AS users
+        FROM facts
+        WHERE
+            order_days > 0
+            AND GREATEST(COALESCE(average_order_value, 0), 0) >= (SELECT lowest FROM middle)
+            AND GREATEST(COALESCE(average_order_value, 0), 0) <= (SELECT highest FROM middle)
+        GROUP BY GREATEST(COALESCE(average_order_value, 0), 0)
     ) AS candidates
+),
+
+middle_values AS (
+    SELECT
+        MIN(CASE WHEN users_before + users_to_here >= lower_place THEN aov END) AS lower_value,
+        MIN(CASE WHEN users_before + users_to_here >= upper_place THEN aov END) AS upper_value
+    FROM ordered CROSS JOIN middle CROSS JOIN totals
 )
 
 SELECT
-    MIN(totals.mean_gap_days) AS mean_gap_days,
-    COALESCE(
-        (
-            MIN(CASE WHEN ordered.users_to_here >= totals.lower_place THEN ordered.aov END)
-            + MIN(CASE WHEN ordered.users_to_here >= totals.upper_place THEN ordered.aov END)
-        ) / 2,
-        0
-    ) AS median_order_value,
-    MIN(totals.users) AS users
-FROM totals LEFT JOIN ordered ON TRUE
+    mean_gap_days,
+    COALESCE((lower_value + upper_value) / 2, 0) AS median_order_value,
+    users
+FROM totals CROSS JOIN middle_values

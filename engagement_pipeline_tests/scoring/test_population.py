@@ -1,10 +1,14 @@
 """Facts from orders and the population's parameters from facts."""
 
 from datetime import date
+from statistics import median
 
 import duckdb
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from engagement_pipeline.platform.warehouse import connect
 from engagement_pipeline.scoring.formula import estimate_population, order_facts
 from engagement_pipeline_tests.scoring.facts import SETTINGS, UserFacts, days_ago, write_users
 
@@ -59,3 +63,27 @@ def test_default_gap_when_nobody_ordered_twice(con: duckdb.DuckDBPyConnection, u
     population = estimate_population(con, FACTS, SETTINGS)
     assert population.mean_gap_days == 45
     assert population.users == len(users)
+
+
+VALUES = st.lists(st.floats(0, 1e6) | st.sampled_from([0.0, 20.0, 20.01]), min_size=1, max_size=60)
+
+
+@settings(max_examples=60, deadline=None)
+@given(VALUES)
+def test_median_is_the_median(values: list[float]) -> None:
+    with duckdb.connect() as con:
+        write_users(con, {str(number): UserFacts(1, value) for number, value in enumerate(values)}, seq=1)
+        assert estimate_population(con, FACTS, SETTINGS).median_order_value == pytest.approx(median(values), rel=1e-12)
+
+
+@pytest.mark.integration
+def test_memory_does_not_grow_with_the_users() -> None:
+    facts = """
+        SELECT 2 AS order_days, HASH(i) / 1e15 AS average_order_value, TIMESTAMP '2026-01-01' AS first_order_at,
+            TIMESTAMP '2026-01-11' AS last_order_at
+        FROM RANGE(10_000_000) AS numbers (i)
+    """
+    with connect(":memory:", memory_limit="60MB") as con:
+        population = estimate_population(con, facts, SETTINGS)
+    assert (population.mean_gap_days, population.users) == (10, 10_000_000)
+    assert population.median_order_value == pytest.approx(2**63 / 1e15, rel=0.001)
