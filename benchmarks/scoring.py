@@ -1,6 +1,6 @@
 """Scoring and gating many users: this project's SQL beside what DuckDB needs at the least, polars and pandas.
 
-    python -m benchmarks.scoring [--users 10_000_000] [--only "floor; ours"] [--memory 384MB]
+    python -m benchmarks.scoring [--users 10_000_000] [--only "floor; ours"] [--memory 320MB]
 
 Each contestant runs in a process of its own, which reports its time and the most memory it held. All start from the
 same users and end with the same two tables written: a score for everybody, a decision for everybody at risk. The first
@@ -42,7 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--users", type=lambda text: int(text.replace("_", "")), default=10_000_000)
     parser.add_argument("--only", default=";".join(CONTESTANTS), help=f"some of: {'; '.join(CONTESTANTS)}")
-    parser.add_argument("--memory", default="384MB", help="DuckDB's memory limit")
+    parser.add_argument("--memory", default="320MB", help="DuckDB's memory limit")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--run", help=argparse.SUPPRESS)
     options = parser.parse_args()
