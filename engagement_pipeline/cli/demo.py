@@ -35,9 +35,7 @@ def demo(
     A second run sends nothing new.
     """
     # Imported here: every other command would pay for it.
-    from engagement_pipeline.defs.sensors import READER
     from engagement_pipeline.pipeline import Pipeline
-    from engagement_pipeline.platform import change_log
     from engagement_pipeline.users.sample import load_sample
 
     settings = demo_settings(get_settings())
@@ -46,9 +44,7 @@ def demo(
     now = pipeline.now()
     with progress("Importing users and orders", "records", quiet=as_json) as advance:
         sample = load_sample(pipeline.store, orders or SAMPLE, users, now.date(), now, advance)
-    # What this run is about to process needs no reaction when `make dev` is started afterwards.
-    with pipeline.database.write() as connection:
-        change_log.claim(connection, READER, change_log.newest(connection, 0) or 0)
+    claim_changes(pipeline)
     already_sent = len(outbox(settings))
     with progress("Scoring, deciding, writing", "steps", quiet=as_json) as advance:
         run_job(pipeline, "refresh_engagement", advance)
@@ -66,6 +62,15 @@ def demo_settings(settings: Settings) -> Settings:
     """The demo sends at any hour: a newcomer at midnight should see e-mails too, and nothing leaves the machine."""
     open_all_day = settings.gate.model_copy(update={"sending_hour_from": 0, "sending_hour_to": 24})
     return settings.model_copy(update={"gate": open_all_day, "send_mode": "outbox"})
+
+
+def claim_changes(pipeline: "Pipeline") -> None:
+    """Tell the sensors that what changed so far needs no reaction: the runs that follow process it."""
+    from engagement_pipeline.defs.sensors import READER
+    from engagement_pipeline.platform import change_log
+
+    with pipeline.database.write() as connection:
+        change_log.claim(connection, READER, change_log.newest(connection, 0) or 0)
 
 
 def run_job(pipeline: "Pipeline", name: str, on_step: Callable[[int], None] = lambda _: None) -> None:

@@ -1,0 +1,8 @@
+"""All benchmarks, one after the other: `make bench`. Each also runs alone: `python -m benchmarks.reaction --help`."""
+
+import subprocess
+import sys
+
+for name in ("scoring", "reaction"):
+    print(f"\n== {name}", flush=True)
+    subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)

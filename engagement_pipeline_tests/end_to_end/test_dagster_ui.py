@@ -1,0 +1,130 @@
+"""The Dagster UI in a real browser: lineage, an asset, a run, and a reaction that nobody triggered by hand."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from engagement_pipeline.cli.dagster_home import prepare
+from engagement_pipeline.cli.demo import claim_changes, run_job
+from engagement_pipeline.pipeline import Pipeline
+from engagement_pipeline.platform import clock
+from engagement_pipeline.platform.settings import GateSettings, Settings
+from engagement_pipeline_tests.defs.conftest import silent_user
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+]
+PATIENCE_SECONDS = 60
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    gate = GateSettings(sending_hour_from=0, sending_hour_to=24, hold_out_share=0)
+    pipeline = Pipeline(Settings(data_dir=tmp_path_factory.mktemp("ui"), gate=gate))
+    yield pipeline
+    pipeline.database.close()
+
+
+@pytest.fixture(scope="module")
+def address(pipeline: Pipeline) -> Iterator[str]:
+    """`engagement dev` on a store that has been through one refresh."""
+    now = clock.now()
+    pipeline.store.put_users([silent_user(number, days=40 + number, now=now) for number in range(5)], now)
+    home = pipeline.settings.data_dir / "dagster"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", str(home))
+        prepare(pipeline.settings)
+        claim_changes(pipeline)
+        run_job(pipeline, "refresh_engagement")
+        run_job(pipeline, "send_emails")
+    port = free_port()
+    environment = {
+        **os.environ,
+        "DAGSTER_HOME": str(home),
+        "ENGAGEMENT_DATA_DIR": str(pipeline.settings.data_dir),
+        "ENGAGEMENT_GATE__SENDING_HOUR_FROM": "0",
+        "ENGAGEMENT_GATE__SENDING_HOUR_TO": "24",
+        "ENGAGEMENT_GATE__HOLD_OUT_SHARE": "0",
+    }
+    command = [sys.executable, "-c", "from engagement_pipeline.cli import main; main()", "dev", "--port", str(port)]
+    with (pipeline.settings.data_dir / "dagster.log").open("w") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        try:
+            wait_for(lambda: is_open(port))
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(PATIENCE_SECONDS)
+
+
+@pytest.fixture
+def page(address: str) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        page = browser.new_page(base_url=address, viewport={"width": 1500, "height": 1000})
+        page.set_default_timeout(PATIENCE_SECONDS * 1000)
+        yield page
+        browser.close()
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_for(condition: Any) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "gave up waiting"
+        time.sleep(0.1)
+
+
+def test_lineage_names_every_room(page: Any) -> None:
+    page.goto("/asset-groups")
+    for group in ("operational_store", "raw", "scoring", "cohorts", "emails", "effectiveness"):
+        page.get_by_text(group, exact=True).first.wait_for()
+
+
+def test_an_asset_tells_what_it_is(page: Any) -> None:
+    page.goto("/assets/engagement_scores")
+    page.get_by_text("50 means even odds of an order within the horizon.").first.wait_for()
+    page.get_by_text("Whole days since the day of the last order.").wait_for()
+    page.get_by_text("data-engineering").wait_for()
+    page.get_by_text("Row count").wait_for()
+    page.goto("/assets/engagement_scores?view=checks")
+    page.get_by_text("everyone_is_scored").first.wait_for()
+    page.get_by_text("Passed").first.wait_for()
+
+
+def test_a_run_shows_its_steps(page: Any) -> None:
+    page.goto("/runs")
+    page.get_by_text("refresh_engagement").first.wait_for()
+    page.get_by_text("send_emails").first.wait_for()
+
+
+def test_a_new_silent_user_is_written_to_with_no_hand_on_it(page: Any, pipeline: Pipeline) -> None:
+    before = set(pipeline.settings.outbox_dir.glob("*.eml"))
+    now = clock.now()
+    pipeline.store.put_users([silent_user(99, days=90, now=now)], now)
+    wait_for(lambda: set(pipeline.settings.outbox_dir.glob("*.eml")) > before)
+    page.goto("/runs")
+    page.get_by_text("react_to_changes").first.wait_for()
