@@ -67,10 +67,10 @@ def demo_settings(settings: Settings) -> Settings:
 def claim_changes(pipeline: "Pipeline") -> None:
     """Tell the sensors that what changed so far needs no reaction: the runs that follow process it."""
     from engagement_pipeline.defs.sensors import READER
-    from engagement_pipeline.platform import change_log
+    from engagement_pipeline.platform import change_claims, change_log
 
     with pipeline.database.write() as connection:
-        change_log.claim(connection, READER, change_log.newest(connection, 0) or 0)
+        change_claims.claim(connection, READER, change_log.newest(connection, 0) or 0, pipeline.now())
 
 
 def run_job(pipeline: "Pipeline", name: str, on_step: Callable[[int], None] = lambda _: None) -> None:
@@ -82,6 +82,7 @@ def run_job(pipeline: "Pipeline", name: str, on_step: Callable[[int], None] = la
     import dagster as dg
 
     from engagement_pipeline.definitions import build_defs
+    from engagement_pipeline.defs.sensors import error_class
 
     @dg.success_hook
     def count_step(_context: dg.HookContext) -> None:
@@ -95,8 +96,9 @@ def run_job(pipeline: "Pipeline", name: str, on_step: Callable[[int], None] = la
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
     if not result.success:
-        failed = ", ".join(event.step_key or "" for event in result.all_events if event.is_step_failure)
-        raise RuntimeError(f"{name} failed in {failed}; `make dev` shows the run")
+        failures = [event for event in result.all_events if event.is_step_failure]
+        failed = ", ".join(f"{event.step_key} ({error_class(event.step_failure_data.error)})" for event in failures)
+        raise RuntimeError(f"{name} failed in {failed}; `make dev` shows the run with its log")
 
 
 def outbox(settings: Settings) -> list[Path]:

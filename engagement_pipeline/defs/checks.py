@@ -111,7 +111,8 @@ RULES = [
         "at_risk_cohorts",
         "one_address_one_email",
         "No two users that share an address are both to be mailed.",
-        "SELECT count(*) - count(DISTINCT address_key) FROM at_risk_cohorts WHERE decision = 'mail'",
+        "SELECT count(*) - count(DISTINCT u.address_key) FROM at_risk_cohorts c JOIN raw_users u USING (user_id) "
+        "WHERE c.decision = 'mail'",
         blocking=True,
     ),
 ]

@@ -5,8 +5,11 @@ from typing import Any
 
 import dagster as dg
 import duckdb
+import sqlalchemy as sa
 
 from engagement_pipeline.defs.columns import COLUMNS
+from engagement_pipeline.delivery.tables import emails
+from engagement_pipeline.platform.sql import Database
 
 
 def table_metadata(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, Any]:
@@ -17,6 +20,22 @@ def table_metadata(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, Any]
         "dagster/table_name": table,
         "dagster/column_schema": dg.TableSchema(
             columns=[dg.TableColumn(name=row[0], type=row[1], description=COLUMNS.get(row[0])) for row in columns]
+        ),
+    }
+
+
+def ledger_metadata(database: Database) -> dict[str, Any]:
+    """Return row count and column schema of the e-mail ledger, which is in the operational store."""
+    with database.read() as connection:
+        rows = connection.execute(sa.select(sa.func.count()).select_from(emails)).scalar_one()
+    return {
+        "dagster/row_count": rows,
+        "dagster/table_name": emails.name,
+        "dagster/column_schema": dg.TableSchema(
+            columns=[
+                dg.TableColumn(name=column.name, type=str(column.type), description=COLUMNS.get(column.name))
+                for column in emails.columns
+            ]
         ),
     }
 

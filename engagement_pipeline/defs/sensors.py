@@ -2,23 +2,27 @@
 
 A sensor that has fired rests until the daemon's next round, up to five seconds. Several sensors therefore wait for the
 same changes, each inside its evaluation, and an atomic claim in the operational store lets exactly one of them ask for
-a run. No change is lost with a run that fails: runs read from the warehouse's own offset, not from the claim.
+a run. No change is lost with a run that fails: runs read from the warehouse's own offset, and a claim that no run has
+answered is taken up again.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 import dagster as dg
 
 from engagement_pipeline.defs.importing import incoming_files
 from engagement_pipeline.defs.jobs import import_files, react_to_changes
 from engagement_pipeline.pipeline import Pipeline
-from engagement_pipeline.platform import run_failures
+from engagement_pipeline.platform import change_claims, run_failures
 from engagement_pipeline.platform.change_wait import wait_for_change
 
-READER = "react_to_changes"
+READER = react_to_changes.name
 WAITING_SENSORS = 3
 # The daemon gives up on an evaluation after 60 s.
 WAIT_SECONDS = 20.0
+# Longer than a reaction takes with its retries.
+UNANSWERED_AFTER = timedelta(minutes=5)
 
 _ON = dg.DefaultSensorStatus.RUNNING
 
@@ -29,12 +33,19 @@ def _new_user_data(name: str) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]
     ) -> dg.SensorResult | dg.SkipReason:
         """Waits for a change of a user or an order and asks for a run that reacts to it."""
-        seq = wait_for_change(pipeline.database, READER, WAIT_SECONDS)
+        seq = _taken_up_again(pipeline) or wait_for_change(pipeline.database, READER, WAIT_SECONDS, pipeline.now)
         if seq is None:
             return dg.SkipReason("no change of a user or an order that another sensor has not taken")
-        return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"change-{seq}")], cursor=str(seq))
+        # No run key: the claim sees to it that a change is asked for once, also in a store that begins anew.
+        return dg.SensorResult(run_requests=[dg.RunRequest(tags={"change_seq": str(seq)})], cursor=str(seq))
 
     return waiting_sensor
+
+
+def _taken_up_again(pipeline: Pipeline) -> int | None:
+    now = pipeline.now()
+    with pipeline.database.write() as connection:
+        return change_claims.take_up_again(connection, READER, now - UNANSWERED_AFTER, now)
 
 
 new_user_data = [_new_user_data(f"new_user_data_{number}") for number in range(1, WAITING_SENSORS + 1)]
@@ -66,19 +77,26 @@ def failed_runs(context: dg.RunFailureSensorContext, pipeline: dg.ResourceParam[
     """Keeps every failed run where the command line and the API show it."""
     failures = [event for event in context.get_step_failure_events() if event.is_step_failure]
     steps = [event.step_key for event in failures if event.step_key]
-    error = failures[0].step_failure_data.error if failures else None
-    # Dagster wraps what our code raised in an error of its own.
-    error = error.cause or error if error else None
     with pipeline.database.write() as connection:
         run_failures.record(
             connection,
             run_id=context.dagster_run.run_id,
             job=context.dagster_run.job_name,
             steps=steps,
-            error=(error.cls_name or "unknown") if error else "the run's process ended",
+            error=error_class(failures[0].step_failure_data.error) if failures else "the run's process ended",
             failed_at=_failed_at(context, pipeline),
         )
     context.log.error(f"{context.dagster_run.job_name} failed in {', '.join(steps) or 'no step'}")
+
+
+def error_class(error: Any) -> str:
+    """Return the class of what our code raised, which Dagster wraps in an error of its own; never its text.
+
+    Args:
+        error: Dagster's serialisable error, a type that it does not export; or None.
+    """
+    cause = error.cause or error if error else None
+    return str(cause.cls_name) if cause and cause.cls_name else "unknown"
 
 
 def _failed_at(context: dg.RunFailureSensorContext, pipeline: Pipeline) -> datetime:

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import context
 
 import engagement_pipeline.delivery.tables
+import engagement_pipeline.platform.change_claims
 import engagement_pipeline.platform.change_log
 import engagement_pipeline.platform.run_failures
 import engagement_pipeline.scoring.tables

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import sqlalchemy as sa
 
 from engagement_pipeline.platform import facts
-from engagement_pipeline.platform.sql import UtcDateTime, insert_or_ignore, metadata
+from engagement_pipeline.platform.sql import UtcDateTime, metadata
 
 Entity = Literal["user", "order", "touch", "email", "event", "suppression", "rejected"]
 Operation = Literal["created", "updated", "deleted"]
@@ -31,14 +31,6 @@ change_log = sa.Table(
     # Most readers want one kind of change; our own writing can lie thick between two changes of a user.
     sa.Index("ix_change_log_entity_seq", "entity", "seq"),
     sqlite_autoincrement=True,
-)
-
-# One row per reader: the newest change that it has asked a run to process.
-change_claims = sa.Table(
-    "change_claims",
-    metadata,
-    sa.Column("reader", sa.String(64), primary_key=True),
-    sa.Column("seq", sa.BigInteger, nullable=False),
 )
 
 _POSTGRES_LOCK = 0x656E67
@@ -85,19 +77,6 @@ def newest(connection: sa.Connection, after: int, entities: Sequence[Entity] = U
     query = sa.select(sa.func.max(change_log.c.seq)).where(change_log.c.seq > after, change_log.c.entity.in_(entities))
     seq: int | None = connection.execute(query).scalar_one()
     return seq
-
-
-def claimed(connection: sa.Connection, reader: str) -> int:
-    """Return the newest change that the reader has claimed; 0 if it never has."""
-    query = sa.select(change_claims.c.seq).where(change_claims.c.reader == reader)
-    return connection.execute(query).scalar_one_or_none() or 0
-
-
-def claim(connection: sa.Connection, reader: str, seq: int) -> bool:
-    """Claim all changes up to `seq`; False where somebody else has claimed them already."""
-    insert_or_ignore(connection, change_claims, [{"reader": reader, "seq": 0}])
-    moved = sa.update(change_claims).where(change_claims.c.reader == reader, change_claims.c.seq < seq).values(seq=seq)
-    return connection.execute(moved).rowcount == 1
 
 
 def prune_change_log(connection: sa.Connection, before: datetime, up_to_seq: int) -> int:

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 
-from engagement_pipeline.platform import change_log
+from engagement_pipeline.platform import change_claims, change_log, clock
 from engagement_pipeline.platform.sql import Database
 
 POLL_SECONDS = 0.05
@@ -13,6 +14,7 @@ def wait_for_change(
     database: Database,
     reader: str,
     wait_seconds: float,
+    now: Callable[[], datetime] = clock.now,
     sleep: Callable[[float], None] = time.sleep,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> int | None:
@@ -24,7 +26,7 @@ def wait_for_change(
     """
     deadline = monotonic() + wait_seconds
     with database.read() as connection:
-        seen = change_log.claimed(connection, reader)
+        seen = change_claims.claimed(connection, reader)
     looked_at = -1
     while True:
         with database.read() as connection:
@@ -33,7 +35,7 @@ def wait_for_change(
         looked_at = head
         if newest is not None:
             with database.write() as connection:
-                if change_log.claim(connection, reader, newest):
+                if change_claims.claim(connection, reader, newest, now()):
                     return newest
             seen = newest
         if monotonic() >= deadline:

@@ -11,11 +11,11 @@ from engagement_pipeline.definitions import build_defs
 from engagement_pipeline.defs import sensors
 from engagement_pipeline.defs.importing import incoming_files
 from engagement_pipeline.pipeline import Pipeline
-from engagement_pipeline.platform import run_failures
+from engagement_pipeline.platform import change_claims, run_failures
 from engagement_pipeline.platform.change_wait import wait_for_change
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.conftest import NOW
-from engagement_pipeline_tests.defs.conftest import RunJob, silent_user
+from engagement_pipeline_tests.defs.conftest import Clock, RunJob, silent_user
 
 
 def test_of_many_who_wait_one_goes_on(pipeline: Pipeline) -> None:
@@ -54,7 +54,24 @@ def test_sensor_asks_for_one_run_per_change(pipeline: Pipeline, instance: dg.Dag
     with dg.build_sensor_context(instance=instance, resources={"pipeline": pipeline}, definitions=defs) as context:
         data = sensors.new_user_data[0].evaluate_tick(context)
     assert data.run_requests is not None
-    assert [request.run_key for request in data.run_requests] == ["change-1"]
+    assert [request.tags["change_seq"] for request in data.run_requests] == ["1"]
+
+
+def test_a_claim_that_no_run_answered_is_taken_up_again(pipeline: Pipeline, run_job: RunJob, clock: Clock) -> None:
+    pipeline.store.put_users([silent_user(1)], NOW)
+    assert wait_for_change(pipeline.database, sensors.READER, 0, clock) == 1
+
+    def again() -> int | None:
+        with pipeline.database.write() as connection:
+            return change_claims.take_up_again(connection, sensors.READER, clock() - sensors.UNANSWERED_AFTER, clock())
+
+    assert again() is None
+    clock.moment += timedelta(minutes=6)
+    assert again() == 1
+    assert again() is None
+    clock.moment += timedelta(minutes=6)
+    run_job("react_to_changes")
+    assert again() is None
 
 
 def test_incoming_users_come_before_orders(tmp_path: Path) -> None:

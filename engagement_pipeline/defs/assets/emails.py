@@ -7,11 +7,13 @@ import dagster as dg
 
 from engagement_pipeline.defs.assets import MARKETING_TEAM, SENDING_POOL, WAREHOUSE_POOL
 from engagement_pipeline.defs.assets.scores import Extent
-from engagement_pipeline.defs.metadata import markdown_bars, table_metadata
+from engagement_pipeline.defs.metadata import ledger_metadata, markdown_bars, table_metadata
 from engagement_pipeline.defs.resources import WarehouseResource
 from engagement_pipeline.delivery import mirror
 from engagement_pipeline.delivery.drafts import write_drafts
 from engagement_pipeline.pipeline import Pipeline
+from engagement_pipeline.platform import change_claims
+from engagement_pipeline.platform.warehouse import get_offset
 
 
 @dg.asset(
@@ -37,8 +39,12 @@ def generated_emails(
             pipeline.now(),
             full=config.full,
         )
+        brought_up_to = get_offset(con, "raw") or 0
+    with pipeline.database.write() as connection:
+        change_claims.answer(connection, "react_to_changes", brought_up_to)
     return dg.MaterializeResult(
         metadata={
+            **ledger_metadata(pipeline.database),
             "drafts_written": report.written,
             "held_out": report.held_out,
             "existing": report.existing,
@@ -91,6 +97,7 @@ def mirror_ledger(
     group_name="emails",
     kinds={"sqlalchemy", "duckdb"},
     owners=MARKETING_TEAM,
+    code_version="1",
 )
 def email_deliveries(generated_emails: None) -> Any:
     return mirror_ledger(send(generated_emails))

@@ -17,6 +17,8 @@ def upgrade() -> None:
         "change_claims",
         sa.Column("reader", sa.String(length=64), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("claimed_at", UtcDateTime(), nullable=False),
+        sa.Column("answered_seq", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("reader", name=op.f("pk_change_claims")),
     )
     op.create_table(
