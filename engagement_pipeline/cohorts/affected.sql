@@ -8,8 +8,9 @@ WITH seeds AS (
     WHERE changed_seq > $offset
     UNION
     SELECT user_id, address_key
-    FROM at_risk_cohorts
-    WHERE reason IN ('address_cool_down', 'duplicate_address')
+    FROM raw_users
+    WHERE
+        user_id IN (SELECT user_id FROM at_risk_cohorts WHERE reason IN ('address_cool_down', 'duplicate_address'))
 ),
 
 addresses AS (

@@ -3,12 +3,13 @@
 The rules are in `gate.sql` and `blocked_by_others.sql`; `recheck.py` applies the same files at the moment of sending.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
 import duckdb
 
-from engagement_pipeline.cohorts.rules import Parameters, gate_parameters, gated, give_way, utc_naive
+from engagement_pipeline.cohorts.rules import Parameters, blocked, crowded, gate_parameters, gated, utc_naive
 from engagement_pipeline.platform.settings import GateSettings, ScoringSettings
 from engagement_pipeline.platform.warehouse import get_offset, read_sql, set_offset, transaction
 from engagement_pipeline.scoring.formula import parameters as score_parameters
@@ -95,39 +96,59 @@ def decide(
 
 
 def _decide_everybody(con: duckdb.DuckDBPyConnection, values: Parameters) -> int:
+    candidates = read_sql(__package__, "candidates")
+    _find_giving_way(con, candidates, values)
     # A new table is written several times as fast as rows are replaced.
-    decided = _write_decisions(con, "TABLE at_risk_cohorts", read_sql(__package__, "candidates"), values)
-    give_way(con, "at_risk_cohorts", values["last_touch_latest"])
-    return decided
+    con.execute("DROP TABLE at_risk_cohorts")
+    ensure_tables(con)
+    return _write_decisions(con, candidates, values, "changed_seq")
 
 
 def _decide_affected(con: duckdb.DuckDBPyConnection, values: Parameters, offset: int, seq: int) -> int:
     affected = read_sql(__package__, "affected")
     con.execute(f"CREATE OR REPLACE TEMP TABLE affected AS {affected}", {"offset": offset})
     candidates = f"{read_sql(__package__, 'candidates')} WHERE user_id IN (SELECT user_id FROM affected)"  # noqa: S608
-    decided = _write_decisions(con, "TEMP TABLE decisions", candidates, values)
-    give_way(con, "decisions", values["last_touch_latest"])
-    con.execute("UPDATE decisions SET changed_seq = $seq", {"seq": seq})
+    _find_giving_way(con, candidates, values)
     con.execute(
         "DELETE FROM at_risk_cohorts WHERE user_id IN (SELECT user_id FROM affected"
         " UNION ALL SELECT user_id FROM at_risk_cohorts ANTI JOIN raw_users USING (user_id))"
     )
-    con.execute("INSERT INTO at_risk_cohorts BY NAME SELECT * FROM decisions")
-    con.execute("DROP TABLE decisions")
+    decided = _write_decisions(con, candidates, {**values, "seq": seq}, "CAST($seq AS BIGINT)")
     con.execute("DROP TABLE affected")
     return decided
 
 
-def _write_decisions(con: duckdb.DuckDBPyConnection, table: str, candidates: str, values: Parameters) -> int:
-    """Create `table` from the gate's decisions on the candidates below the threshold; return how many there are."""
+def _find_giving_way(con: duckdb.DuckDBPyConnection, candidates: str, values: Parameters) -> None:
+    """Put who must give way to another user of his address into the table `giving_way`.
+
+    Known before anything is written: changing rows that were just written costs as much as writing them. Few addresses
+    have several users, so these are found first, without scores, as if everybody were at risk.
+    """
+    unscored = f"SELECT *, 0 AS score, CAST(NULL AS VARCHAR) AS band FROM ({candidates})"  # noqa: S608
+    _execute(con, f"CREATE OR REPLACE TEMP TABLE crowded AS {crowded(gated(unscored))}", values)
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE rivals AS SELECT * FROM ({candidates})"  # noqa: S608
+        " WHERE HASH(address_key) IN (SELECT bucket FROM crowded)"
+    )
+    decisions = gated(scored("SELECT * FROM rivals"))
+    _execute(con, f"CREATE OR REPLACE TEMP TABLE giving_way AS {blocked(decisions)}", values)
+    con.execute("DROP TABLE crowded")
+    con.execute("DROP TABLE rivals")
+
+
+def _write_decisions(con: duckdb.DuckDBPyConnection, candidates: str, values: Parameters, changed_seq: str) -> int:
+    """Add the gate's decisions on the candidates below the threshold to at_risk_cohorts; return how many there are."""
     query = f"""
+        INSERT INTO at_risk_cohorts BY NAME
         SELECT
-            user_id, address_key, score, band, decision, reason, value_at_risk, step,
-            CAST($as_of AS DATE) AS as_of, CAST($decided_at AS TIMESTAMP) AS decided_at, changed_seq
-        FROM ({gated(scored(candidates))})
+            user_id, score, band, decision, reason, value_at_risk, step,
+            CAST($as_of AS DATE) AS as_of, CAST($decided_at AS TIMESTAMP) AS decided_at, {changed_seq} AS changed_seq
+        FROM ({gated(scored(candidates), "SELECT * FROM giving_way")})
         WHERE score < $at_risk_below
     """  # noqa: S608
-    return _number(con, f"CREATE OR REPLACE {table} AS {query}", values)
+    decided = _number(con, query, values)
+    con.execute("DROP TABLE giving_way")
+    return decided
 
 
 def _report(con: duckdb.DuckDBPyConnection, decided: int) -> CohortReport:
@@ -143,6 +164,12 @@ def _report(con: duckdb.DuckDBPyConnection, decided: int) -> CohortReport:
     )
 
 
+def _execute(con: duckdb.DuckDBPyConnection, query: str, values: Parameters) -> duckdb.DuckDBPyConnection:
+    # DuckDB refuses values that a statement does not name.
+    names = set(re.findall(r"\$(\w+)", query))
+    return con.execute(query, {name: value for name, value in values.items() if name in names})
+
+
 def _number(con: duckdb.DuckDBPyConnection, query: str, values: Parameters | None = None) -> int:
-    row = con.execute(query, values).fetchone()
+    row = _execute(con, query, values or {}).fetchone()
     return 0 if row is None or row[0] is None else int(row[0])

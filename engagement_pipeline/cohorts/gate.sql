@@ -1,6 +1,7 @@
 -- The gate: may this user be written to? Reads `candidates` (one row per user) and gives each a decision and a reason.
 -- The first rule that fails names the reason: lasting and legal reasons come before those that time alone removes.
--- All bounds are parameters computed from the settings in parameters.py.
+-- All bounds are parameters computed from the settings in rules.py. `gives_way` is the reason why a user must give way
+-- to another of his address, found by `blocked_by_others.sql`; NULL for everybody else.
 WITH judged AS (
     SELECT
         *,
@@ -14,19 +15,21 @@ WITH judged AS (
             WHEN CAST(last_order_at AS DATE) < $last_order_earliest THEN 'silence_too_long'
             WHEN touches_since_order >= $max_emails_per_silence THEN 'max_emails_reached'
             WHEN last_touch_at > $last_touch_latest THEN 'cool_down'
-            ELSE 'eligible'
+            ELSE COALESCE(gives_way, 'eligible')
         END AS verdict
     FROM candidates
 ),
 
 -- The hold-out: a persistent random share of addresses, so that users with one address are held out together.
--- Hexadecimal digits of one length and case sort like the numbers they stand for; only the eligible are hashed.
+-- Hexadecimal digits of one length and case sort like the numbers they stand for; only the eligible are hashed. The
+-- address key is a keyed SHA-256 itself: half of it is as random as the whole, and with MD5, which has nothing to keep
+-- secret here, drawing takes less than half the time.
 split AS (
     SELECT
         *,
         CASE
             WHEN verdict <> 'eligible' THEN 'skip'
-            WHEN LEFT(SHA256($hold_out_key || ':' || address_key), 8) < $hold_out_below THEN 'hold_out'
+            WHEN LEFT(MD5($hold_out_key || ':' || LEFT(address_key, 32)), 8) < $hold_out_below THEN 'hold_out'
             ELSE 'mail'
         END AS decision
     FROM judged
@@ -34,7 +37,7 @@ split AS (
 
 SELECT
     user_id,
-    CASE WHEN decision <> 'skip' THEN address_key END AS address_key,
+    address_key,
     score,
     band,
     decision,
@@ -42,5 +45,6 @@ SELECT
     -- What an order of this user is worth, times the chance that it does not come.
     ROUND(average_order_value * (1 - score / 100), 2) AS value_at_risk,
     steps + 1 AS step,
+    last_touch_at,
     changed_seq
 FROM split

@@ -8,7 +8,7 @@ from types import TracebackType
 import duckdb
 
 from engagement_pipeline.cohorts.reasons import Reason, Verdict
-from engagement_pipeline.cohorts.rules import gate_parameters, gated, give_way, utc_naive
+from engagement_pipeline.cohorts.rules import blocked, gate_parameters, gated, utc_naive
 from engagement_pipeline.platform.settings import GateSettings, ScoringSettings
 
 # Lists are bound whole: a statement per row would take longer than the gate itself.
@@ -66,8 +66,6 @@ class GateChecker:
         self._scoring = scoring
         self._hold_out_key = hold_out_key
         self._con = duckdb.connect(config={"threads": 1})
-        # Touches come with the candidates, for the whole address; the rules between users look for more of them here.
-        self._con.execute("CREATE TABLE raw_users (address_key VARCHAR, last_touch_at TIMESTAMP)")
 
     def __enter__(self) -> "GateChecker":
         return self
@@ -91,9 +89,11 @@ class GateChecker:
         values = gate_parameters(now, self._gate, self._scoring, self._hold_out_key)
         query = f"CREATE OR REPLACE TABLE decisions AS {gated(_CANDIDATES)}"
         self._con.execute(query, {**values, **_columns(candidates)})
-        give_way(self._con, "decisions", values["last_touch_latest"])
         rows = self._con.execute("SELECT user_id, decision, reason FROM decisions").fetchall()
-        return {user_id: Verdict(decision, Reason(reason)) for user_id, decision, reason in rows}
+        verdicts = {user_id: Verdict(decision, Reason(reason)) for user_id, decision, reason in rows}
+        touches = {"last_touch_latest": values["last_touch_latest"]}
+        giving_way = self._con.execute(blocked("SELECT * FROM decisions"), touches).fetchall()
+        return verdicts | {user_id: Verdict("skip", Reason(reason)) for user_id, reason in giving_way}
 
 
 def recheck(

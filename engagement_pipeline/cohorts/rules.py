@@ -5,8 +5,6 @@ What decides in the warehouse and what checks again before sending both go throu
 
 from datetime import date, datetime, timedelta, timezone
 
-import duckdb
-
 from engagement_pipeline.platform.settings import GateSettings, ScoringSettings
 from engagement_pipeline.platform.warehouse import read_sql
 
@@ -25,9 +23,33 @@ def utc_naive(moment: datetime) -> datetime:
     return moment.astimezone(timezone.utc).replace(tzinfo=None)
 
 
-def gated(candidates: str) -> str:
-    """Return the query that decides on the rows of the query `candidates`; see `gate.sql`."""
-    return f"WITH candidates AS ({candidates}) SELECT * FROM ({read_sql(__package__, 'gate')}) AS gated"  # noqa: S608
+def gated(candidates: str, giving_way: str | None = None) -> str:
+    """Return the query that decides on the rows of the query `candidates`; see `gate.sql`.
+
+    Args:
+        candidates: gives the facts of users, scored.
+        giving_way: gives what `blocked` finds; without it nobody gives way to anybody.
+    """
+    if giving_way is None:
+        users = f"SELECT *, CAST(NULL AS VARCHAR) AS gives_way FROM ({candidates}) AS users"  # noqa: S608
+    else:
+        users = f"SELECT * FROM ({candidates}) AS users LEFT JOIN ({giving_way}) AS others USING (user_id)"  # noqa: S608
+    return f"WITH candidates AS ({users}) SELECT * FROM ({read_sql(__package__, 'gate')}) AS gated"  # noqa: S608
+
+
+def crowded(decisions: str) -> str:
+    """Return the query for the addresses, as numbers, where the rules between users can matter; see `crowded.sql`."""
+    return f"WITH decisions AS ({decisions}) SELECT * FROM ({read_sql(__package__, 'crowded')}) AS crowded"  # noqa: S608
+
+
+def blocked(decisions: str) -> str:
+    """Return the query for who must give way to another user of his address; see `blocked_by_others.sql`.
+
+    Args:
+        decisions: the query of `gated`, with nobody giving way, for all users of the addresses in question.
+    """
+    rules = read_sql(__package__, "blocked_by_others")
+    return f"WITH decisions AS ({decisions}) SELECT * FROM ({rules}) AS blocked"  # noqa: S608
 
 
 def gate_parameters(now: datetime, gate: GateSettings, scoring: ScoringSettings, hold_out_key: str) -> Parameters:
@@ -47,25 +69,3 @@ def gate_parameters(now: datetime, gate: GateSettings, scoring: ScoringSettings,
         "hold_out_key": hold_out_key,
         "hold_out_below": f"{round(gate.hold_out_share * 2**32):08x}",
     }
-
-
-def give_way(con: duckdb.DuckDBPyConnection, table: str, last_touch_latest: Value) -> None:
-    """Turn users into skipped ones who must give way to another user of their address.
-
-    Args:
-        con: holds `table` and raw_users, whose touches count.
-        table: decisions with user_id, address_key, value_at_risk, decision and reason; changed in place.
-        last_touch_latest: the newest touch of an address after which it may be written to again.
-    """
-    blocked = (
-        f"WITH decisions AS NOT MATERIALIZED (SELECT * FROM {table})"  # noqa: S608
-        f" SELECT * FROM ({read_sql(__package__, 'blocked_by_others')}) AS blocked"
-    )
-    values = {"last_touch_latest": last_touch_latest}
-    # One statement less for the sender's small batches, where nobody is blocked as a rule.
-    if con.execute(f"CREATE OR REPLACE TEMP TABLE blocked AS {blocked}", values).fetchone() != (0,):
-        con.execute(
-            f"UPDATE {table} SET decision = 'skip', reason = blocked.reason"  # noqa: S608
-            f" FROM blocked WHERE {table}.user_id = blocked.user_id"
-        )
-    con.execute("DROP TABLE blocked")

@@ -1,9 +1,8 @@
--- Everybody below the threshold, with the gate's decision. `address_key` is kept only for users who passed every rule of
--- their own (mail, hold_out, address_cool_down, duplicate_address): nothing else needs it. `changed_seq` is the user's
--- newest change, or, if he was decided on because of another's, that run's: whoever reads changes finds him.
+-- Everybody below the threshold, with the gate's decision. `changed_seq` is the user's newest change, or, if he was
+-- decided on because of another's, that run's: whoever reads changes finds him.
+-- Left to itself, DuckDB spends more time on finding the best compression for ids than on deciding.
 CREATE TABLE IF NOT EXISTS at_risk_cohorts (
-    user_id VARCHAR,
-    address_key VARCHAR,
+    user_id VARCHAR USING COMPRESSION zstd,
     score DOUBLE,
     band VARCHAR,
     decision VARCHAR,

@@ -1,7 +1,7 @@
 -- Who is to be written to or held out, with the facts that the brief needs. Changes up to `after` were seen before.
 SELECT
     c.user_id,
-    c.address_key,
+    u.address_key,
     c.decision,
     c.score,
     c.band,

@@ -112,15 +112,14 @@ def test_what_is_kept_with_a_decision(con: duckdb.DuckDBPyConnection) -> None:
     put(con, [eligible("u", steps=2, changed_seq=7), eligible("v", consent=False)])
     report = run(con)
     row = con.execute(
-        "SELECT address_key, score, band, value_at_risk, step, as_of, decided_at, changed_seq FROM at_risk_cohorts"
+        "SELECT score, band, value_at_risk, step, as_of, decided_at, changed_seq FROM at_risk_cohorts"
         " WHERE user_id = 'u'"
     ).fetchone()
     assert row is not None
-    address_key, score, band, value, step, as_of, decided_at, seq = row
-    assert (address_key, band, step, as_of, seq) == ("address-of-u", "critical", 3, NOW.date(), 7)
+    score, band, value, step, as_of, decided_at, seq = row
+    assert (band, step, as_of, seq) == ("critical", 3, NOW.date(), 7)
     assert value == pytest.approx(40 * (1 - score / 100), abs=0.005)
     assert decided_at == NOW.replace(tzinfo=None)
-    assert con.execute("SELECT address_key FROM at_risk_cohorts WHERE user_id = 'v'").fetchone() == (None,)
     assert (report.below, report.decided) == (2, 2)
     assert report.by_decision == {"mail": 1, "skip": 1}
     assert report.by_reason == {"eligible": 1, "no_consent": 1}

@@ -54,7 +54,9 @@ def test_users_with_one_address_land_together(con: duckdb.DuckDBPyConnection) ->
             rows.append(eligible(f"b{number}", address_key=address))
         put(con, rows)
         decide(con, NOW, GateSettings(hold_out_share=0.3), ScoringSettings(), "a key", full=True)
-        chosen = con.execute("SELECT address_key, decision FROM at_risk_cohorts WHERE decision <> 'skip'").fetchall()
+        chosen = con.execute(
+            "SELECT address_key, decision FROM at_risk_cohorts JOIN raw_users USING (user_id) WHERE decision <> 'skip'"
+        ).fetchall()
         assert len(chosen) == 300
         return dict(chosen)
 

@@ -6,7 +6,7 @@ import sqlglot
 from engagement_pipeline.platform.warehouse import read_sql
 
 
-@pytest.mark.parametrize("name", ["gate", "blocked_by_others", "candidates", "affected"])
+@pytest.mark.parametrize("name", ["gate", "crowded", "blocked_by_others", "candidates", "affected"])
 def test_it_transpiles(name: str) -> None:
     sql = read_sql("engagement_pipeline.cohorts", name)
     statements = sqlglot.transpile(sql, read="duckdb", write="spark", unsupported_level=sqlglot.ErrorLevel.RAISE)
