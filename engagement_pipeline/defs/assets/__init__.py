@@ -1,5 +1,9 @@
 """The assets, in the order of the corridor: raw, scores, cohorts, e-mails, effectiveness."""
 
+from datetime import timedelta
+
+import dagster as dg
+
 DATA_TEAM = ["team:data-engineering"]
 MARKETING_TEAM = ["team:lifecycle-marketing"]
 
@@ -7,3 +11,6 @@ MARKETING_TEAM = ["team:lifecycle-marketing"]
 WAREHOUSE_POOL = "warehouse"
 # One sender at a time per instance; further ones would only share the same quota.
 SENDING_POOL = "sending"
+
+# The daily refresh may be late by an hour before anybody is told, and miss a day before it counts as failed.
+DAILY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=49), warn_window=timedelta(hours=25))

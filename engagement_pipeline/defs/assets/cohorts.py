@@ -1,11 +1,9 @@
 """Who may be written to, and why everybody else may not."""
 
-from datetime import timedelta
-
 import dagster as dg
 
 from engagement_pipeline.cohorts.gate import decide
-from engagement_pipeline.defs.assets import MARKETING_TEAM, WAREHOUSE_POOL
+from engagement_pipeline.defs.assets import DAILY, MARKETING_TEAM, WAREHOUSE_POOL
 from engagement_pipeline.defs.assets.scores import Extent
 from engagement_pipeline.defs.metadata import markdown_bars, table_metadata
 from engagement_pipeline.defs.resources import WarehouseResource
@@ -19,7 +17,7 @@ from engagement_pipeline.pipeline import Pipeline
     owners=MARKETING_TEAM,
     code_version="1",
     pool=WAREHOUSE_POOL,
-    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=49), warn_window=timedelta(hours=25)),
+    freshness_policy=DAILY,
 )
 def at_risk_cohorts(
     config: Extent, warehouse: WarehouseResource, pipeline: dg.ResourceParam[Pipeline]

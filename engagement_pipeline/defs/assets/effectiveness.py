@@ -4,11 +4,10 @@ What these assets call is imported inside them: a reaction to a change, which ne
 """
 
 import base64
-from datetime import timedelta
 
 import dagster as dg
 
-from engagement_pipeline.defs.assets import DATA_TEAM, MARKETING_TEAM, WAREHOUSE_POOL
+from engagement_pipeline.defs.assets import DAILY, DATA_TEAM, MARKETING_TEAM, WAREHOUSE_POOL
 from engagement_pipeline.defs.metadata import markdown_table, table_metadata
 from engagement_pipeline.defs.resources import WarehouseResource
 from engagement_pipeline.pipeline import Pipeline
@@ -21,7 +20,7 @@ from engagement_pipeline.pipeline import Pipeline
     owners=MARKETING_TEAM,
     code_version="1",
     pool=WAREHOUSE_POOL,
-    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=49), warn_window=timedelta(hours=25)),
+    freshness_policy=DAILY,
 )
 def campaign_effectiveness(
     warehouse: WarehouseResource, pipeline: dg.ResourceParam[Pipeline]

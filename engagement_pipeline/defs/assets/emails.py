@@ -1,11 +1,10 @@
 """E-mails: what was written, what became of it, and what came back."""
 
-from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 
-from engagement_pipeline.defs.assets import MARKETING_TEAM, SENDING_POOL, WAREHOUSE_POOL
+from engagement_pipeline.defs.assets import DAILY, MARKETING_TEAM, SENDING_POOL, WAREHOUSE_POOL
 from engagement_pipeline.defs.assets.scores import Extent
 from engagement_pipeline.defs.metadata import ledger_metadata, markdown_bars, table_metadata
 from engagement_pipeline.defs.resources import WarehouseResource
@@ -23,7 +22,7 @@ from engagement_pipeline.platform.warehouse import get_offset
     owners=MARKETING_TEAM,
     code_version="1",
     pool=WAREHOUSE_POOL,
-    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=49), warn_window=timedelta(hours=25)),
+    freshness_policy=DAILY,
 )
 def generated_emails(
     config: Extent, warehouse: WarehouseResource, pipeline: dg.ResourceParam[Pipeline]

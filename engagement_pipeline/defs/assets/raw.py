@@ -1,11 +1,10 @@
 """The operational store as the warehouse knows it: users, orders, refused records, suppressions."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 import dagster as dg
 
-from engagement_pipeline.defs.assets import DATA_TEAM, WAREHOUSE_POOL
+from engagement_pipeline.defs.assets import DAILY, DATA_TEAM, WAREHOUSE_POOL
 from engagement_pipeline.defs.metadata import markdown_bars, table_metadata
 from engagement_pipeline.defs.resources import WarehouseResource
 from engagement_pipeline.delivery import mirror as delivery_mirror
@@ -21,8 +20,6 @@ change_log = dg.AssetSpec(
     owners=DATA_TEAM,
 )
 
-_DAILY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=49), warn_window=timedelta(hours=25))
-
 
 def _spec(name: str, description: str) -> dg.AssetSpec:
     return dg.AssetSpec(
@@ -33,7 +30,7 @@ def _spec(name: str, description: str) -> dg.AssetSpec:
         kinds={"duckdb", "sqlalchemy"},
         owners=DATA_TEAM,
         code_version="1",
-        freshness_policy=_DAILY,
+        freshness_policy=DAILY,
     )
 
 

@@ -1,10 +1,10 @@
 """Engagement scores: today's, and their daily history."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import dagster as dg
 
-from engagement_pipeline.defs.assets import DATA_TEAM, WAREHOUSE_POOL
+from engagement_pipeline.defs.assets import DAILY, DATA_TEAM, WAREHOUSE_POOL
 from engagement_pipeline.defs.metadata import markdown_bars, table_metadata
 from engagement_pipeline.defs.resources import WarehouseResource
 from engagement_pipeline.pipeline import Pipeline
@@ -29,7 +29,7 @@ class Extent(dg.Config):
     owners=DATA_TEAM,
     code_version="1",
     pool=WAREHOUSE_POOL,
-    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=49), warn_window=timedelta(hours=25)),
+    freshness_policy=DAILY,
 )
 def engagement_scores(
     context: dg.AssetExecutionContext,
