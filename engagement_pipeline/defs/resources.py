@@ -14,7 +14,7 @@ from engagement_pipeline.platform.settings import Settings
 class WarehouseResource(DuckDBResource):
     """DuckDB that waits for its lock within a bound, always closes, and can be opened for reading only."""
 
-    memory_limit: str = Field(default="1GB", description="DuckDB's memory limit.")
+    memory_limit: str = Field(default="320MB", description="DuckDB's memory limit.")
     wait_seconds: float = Field(default=60, description="How long to wait while another process has the file.")
 
     @contextmanager
