@@ -23,8 +23,8 @@ COLUMNS = (
     " last_touch_at, touches_since_order, steps, changed_seq"
 )
 
-# What a shop looks like: half ordered once, few often; some were written to lately; one address in a thousand is that of
-# two users. As in the real sample (CDNOW: 5,954 of 23,570 users have been silent for 30 to 365 days and are below 50;
+# What a shop looks like: half ordered once, few often; some were written to lately; one address in a thousand is
+# two users'. As in the real sample (CDNOW: 5,954 of 23,570 users have been silent for 30 to 365 days and are below 50;
 # 92 % agreed to be written to), a quarter of the users have been silent for as long as the gate asks for.
 _USERS = """
     INSERT INTO raw_users BY NAME

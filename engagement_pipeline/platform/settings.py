@@ -71,8 +71,8 @@ class Settings(BaseSettings):
     database_url: str = Field("", description="SQLAlchemy URL of the operational store; empty: SQLite in data_dir.")
     warehouse_memory_limit: str = Field(
         "320MB",
-        description="DuckDB's memory limit; what does not fit goes to disk. With Python, and what DuckDB does not count, "
-        "scoring and deciding on 10 million users stays below 512 MB.",
+        description="DuckDB's memory limit; what does not fit goes to disk. With Python, and what DuckDB does not "
+        "count, scoring and deciding on 10 million users stays below 512 MB.",
     )
     warehouse_wait_seconds: float = Field(60, ge=0, description="How long to wait for the warehouse's lock.")
     secret_key: SecretStr = Field(SecretStr(DEVELOPMENT_KEY), min_length=16, description="Keys the address hashes.")
