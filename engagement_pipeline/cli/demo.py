@@ -43,7 +43,9 @@ def demo(
     pipeline = Pipeline(settings)
     now = pipeline.now()
     with progress("Importing users and orders", "records", quiet=as_json) as advance:
-        sample = load_sample(pipeline.store, orders or SAMPLE, users, now.date(), now, advance)
+        sample = load_sample(
+            pipeline.store, orders or SAMPLE, users, now.date(), now, advance, move_to_present=orders is None
+        )
     claim_changes(pipeline)
     already_sent = len(outbox(settings))
     with progress("Scoring, deciding, writing", "steps", quiet=as_json) as advance:

@@ -39,8 +39,10 @@ def load_sample(
     today: date,
     now: datetime,
     on_progress: Progress | None = None,
+    *,
+    move_to_present: bool = True,
 ) -> SampleReport:
-    """Load an order file moved by whole days so that its last order was yesterday, and users for it.
+    """Load an order file, moved by whole days so that its last order was yesterday, and users for it.
 
     By how many days is settled when the file is first loaded: loading it again on a later day changes nothing.
 
@@ -51,13 +53,16 @@ def load_sample(
         today: the day after the last order.
         now: the moment of loading.
         on_progress: is called with the number of records handled since the last call.
+        move_to_present: False leaves the dates as they are, as befits orders that somebody really placed lately.
 
     Raises:
         UnreadableFileError: a file is missing, empty, broken or lacks a column.
     """
     user_ids, last_day = _survey(orders_file, now)
-    wanted = (today - timedelta(days=1) - last_day).days
-    shift_days = int(store.remember(f"sample_shift:{orders_file.name[:100]}:{last_day}", str(wanted)))
+    shift_days = 0
+    if move_to_present:
+        wanted = (today - timedelta(days=1) - last_day).days
+        shift_days = int(store.remember(f"sample_shift:{orders_file.name[:100]}:{last_day}", str(wanted)))
     if users_file is None:
         users = _make_up(store, user_ids, now, on_progress)
     else:

@@ -100,8 +100,14 @@ def test_killed_anywhere_nothing_is_done_twice_or_lost(kills: int, tmp_path: Pat
     run_to_the_end(killed, orders)
 
     found = result(killed)
-    assert found == result(undisturbed)
+    expected = result(undisturbed)
+    # Where an earlier life had sent already, its e-mails lower the score of this one: scores are compared further down.
+    assert {**found, "scores": None} == {**expected, "scores": None}
     sent = [user_id for user_id, _, status in found["ledger"] if status == "delivered"]
     assert found["outbox"] == len(sent) > 300
     assert Counter(sent).most_common(1)[0][1] == 1
     assert len({order_id for order_id, _ in found["orders"]}) == len(orders.read_text().splitlines()) - 1
+
+    for folder in (undisturbed, killed):
+        run_to_the_end(folder, orders)
+    assert result(killed) == result(undisturbed)

@@ -1,0 +1,50 @@
+"""`engagement demo` on one's own files, in processes of their own."""
+
+import json
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from engagement_pipeline_tests.cli.test_cli import engagement
+
+pytestmark = pytest.mark.integration
+
+
+def own_files(folder: Path) -> None:
+    """Twenty users who have been silent for two months, of whom one shares an address, and one bad order."""
+    silent = (datetime.now(timezone.utc) - timedelta(days=60)).date()
+    users = [f"u{number},u{max(number, 1)}@example.com,Ada,true,Europe/Berlin" for number in range(20)]
+    orders = [f"o{number},u{number},{silent},25.00,1" for number in range(20)]
+    (folder / "users.csv").write_text("\n".join(["user_id,email,name,consent,time_zone", *users]) + "\n")
+    header = "order_id,user_id,ordered_at,total_value,item_count"
+    (folder / "orders.csv").write_text("\n".join([header, *orders, "o99,u1,yesterday,5,1"]) + "\n")
+
+
+def test_own_files_go_through_and_a_second_run_sends_nothing_new(tmp_path: Path) -> None:
+    own_files(tmp_path)
+    arguments = ("demo", "--orders", "orders.csv", "--users", "users.csv", "--json")
+    first = engagement(tmp_path, *arguments, ENGAGEMENT_GATE__HOLD_OUT_SHARE="0")
+    assert first.returncode == 0, first.stderr
+    shown = json.loads(first.stdout)
+    assert shown["imported"]["orders"]["rejected"] == 1
+    assert shown["rejected_by_reason"] == {"not_a_date": 1}
+    assert shown["decisions_by_reason"] == {"mail: eligible": 19, "skip: duplicate_address": 1}
+    assert shown["outbox"] == {"emails": 19, "new": 19}
+    assert shown["effect"][0].startswith("Not enough data yet")
+    second = json.loads(engagement(tmp_path, *arguments, ENGAGEMENT_GATE__HOLD_OUT_SHARE="0").stdout)
+    assert second["outbox"] == {"emails": 19, "new": 0}
+
+
+def test_orders_alone_get_made_up_users(tmp_path: Path) -> None:
+    own_files(tmp_path)
+    result = engagement(tmp_path, "demo", "--orders", "orders.csv", "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["imported"]["users"]["created"] == 20
+
+
+def test_the_summary_for_people_names_the_next_steps(tmp_path: Path) -> None:
+    own_files(tmp_path)
+    result = engagement(tmp_path, "demo", "--orders", "orders.csv", "--users", "users.csv")
+    for part in ("Users by band", "Hold-out:", "of them new", "make dev", "engagement explain"):
+        assert part in result.stdout

@@ -1,0 +1,97 @@
+"""Dropped files, old runs and abandoned ones."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from engagement_pipeline.cli.dagster_home import end_abandoned_runs
+from engagement_pipeline.definitions import build_defs
+from engagement_pipeline.defs.importing import IncomingFile
+from engagement_pipeline.defs.pruning import delete_runs
+from engagement_pipeline.pipeline import Pipeline
+from engagement_pipeline.platform import change_log, clock
+from engagement_pipeline_tests.conftest import NOW
+from engagement_pipeline_tests.defs.conftest import Clock, RunJob, silent_user
+
+USERS = "user_id,email,consent\nu1,u1@example.com,true\nu2,nonsense,true\n"
+
+
+def import_dropped(pipeline: Pipeline, path: Path) -> dg.ExecuteInProcessResult:
+    job = build_defs(pipeline.settings, {"pipeline": pipeline}).resolve_job_def("import_files")
+    config = dg.RunConfig(ops={"import_file": IncomingFile(path=str(path))})
+    return job.execute_in_process(run_config=config, raise_on_error=False)
+
+
+def drop(pipeline: Pipeline, entity: str, content: str) -> Path:
+    path = pipeline.settings.incoming_dir / entity / "dropped.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
+    return path
+
+
+def test_a_dropped_file_is_imported_and_moved_away(pipeline: Pipeline) -> None:
+    path = drop(pipeline, "users", USERS)
+    assert import_dropped(pipeline, path).success
+    assert pipeline.store.get_user("u1") is not None
+    assert not path.exists()
+    assert len(list((pipeline.settings.data_dir / "imported").glob("*-dropped.csv"))) == 1
+    assert import_dropped(pipeline, path).success
+
+
+def test_a_dropped_file_that_cannot_be_read_fails_the_run_and_is_kept(pipeline: Pipeline) -> None:
+    path = drop(pipeline, "orders", "")
+    result = import_dropped(pipeline, path)
+    assert not result.success
+    assert "dropped.csv is empty" in str(result.failure_data_for_node("import_file"))
+    assert len(list((pipeline.settings.data_dir / "unreadable").glob("*-dropped.csv"))) == 1
+
+
+def test_old_runs_go_and_young_ones_stay(pipeline: Pipeline, run_job: RunJob, instance: dg.DagsterInstance) -> None:
+    pipeline.store.put_users([silent_user(1)], NOW)
+    run_job("react_to_changes")
+    assert delete_runs(instance, clock.now() - timedelta(days=14)) == 0
+    assert delete_runs(instance, clock.now() + timedelta(days=1)) == 1
+    assert instance.get_runs_count() == 0
+
+
+def test_pruning_keeps_changes_that_somebody_has_yet_to_read(pipeline: Pipeline, run_job: RunJob, clock: Clock) -> None:
+    pipeline.store.put_users([silent_user(1)], NOW)
+    for job in ("refresh_engagement", "send_emails", "react_to_changes", "send_emails"):
+        assert run_job(job).success
+    clock.moment += timedelta(days=40)
+    pipeline.store.put_users([silent_user(2)], clock.moment)
+    with pipeline.database.read() as connection:
+        newest = change_log.head(connection)
+    assert run_job("prune_history").success
+    with pipeline.database.read() as connection:
+        left = connection.execute(change_log.change_log.select()).fetchall()
+    assert [row.seq for row in left][-1] == newest
+    assert len(left) < newest
+    assert run_job("react_to_changes").success
+    with pipeline.warehouse(read_only=True) as con:
+        assert con.execute("SELECT count(*) FROM raw_users").fetchone() == (2,)
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.SUCCESS])
+def test_a_run_that_nobody_runs_any_more_is_ended(status: dg.DagsterRunStatus) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = instance.create_run_for_job(build_defs_job(), status=status)
+        abandoned = status == dg.DagsterRunStatus.STARTED
+        assert end_abandoned_runs(instance) == int(abandoned)
+        after = instance.get_run_by_id(run.run_id)
+        assert after is not None
+        assert after.status == (dg.DagsterRunStatus.FAILURE if abandoned else status)
+
+
+def build_defs_job() -> dg.JobDefinition:
+    @dg.op
+    def nothing() -> None:
+        pass
+
+    @dg.job
+    def idle() -> None:
+        nothing()
+
+    return idle
