@@ -108,6 +108,8 @@ def _open(path: str, memory_limit: str, wait_seconds: float, read_only: bool) ->
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": memory_limit,
         "preserve_insertion_order": "false",
+        # It would be drawn into the log of every run with a query of more than two seconds.
+        "enable_progress_bar": "false",
     }
     while True:
         try:
