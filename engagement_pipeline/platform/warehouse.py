@@ -108,8 +108,6 @@ def _open(path: str, memory_limit: str, wait_seconds: float, read_only: bool) ->
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": memory_limit,
         "preserve_insertion_order": "false",
-        # It would be drawn into the log of every run with a query of more than two seconds.
-        "enable_progress_bar": "false",
     }
     while True:
         try:
@@ -124,4 +122,6 @@ def _open(path: str, memory_limit: str, wait_seconds: float, read_only: bool) ->
         else:
             # Belongs to an extension, so it can be set only once the connection is open.
             connection.execute("SET TimeZone = 'UTC'")
+            # It would be drawn into the log of every run with a query of more than two seconds.
+            connection.execute("SET enable_progress_bar = false")
             return connection
