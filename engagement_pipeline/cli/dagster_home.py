@@ -59,10 +59,9 @@ def dev(
     """Open the Dagster UI, with sensors and schedules running, until Ctrl-C."""
     settings = get_settings()
     home = prepare(settings)
-    for folder in ("users", "orders"):
-        (settings.incoming_dir / folder).mkdir(parents=True, exist_ok=True)
+    settings.incoming_dir.mkdir(parents=True, exist_ok=True)
     typer.echo(f"Dagster UI:       http://127.0.0.1:{port}")
-    typer.echo(f"Drop files into:  {settings.incoming_dir}/users and {settings.incoming_dir}/orders")
+    typer.echo(f"Drop files into:  {settings.incoming_dir}")
     typer.echo(f"Runs are kept in: {home}\n")
     sys.stdout.flush()
     # This interpreter's Dagster, whatever the caller's PATH says, without its hint that a tool called `dg` exists too.

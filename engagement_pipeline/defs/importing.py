@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 import dagster as dg
 
@@ -9,6 +10,8 @@ from engagement_pipeline.pipeline import Pipeline
 
 # A file that has just changed may still be being written.
 SETTLED_SECONDS = 2.0
+
+_ENTITIES: dict[str, Literal["user", "order"]] = {"users": "user", "orders": "order"}
 
 
 class IncomingFile(dg.Config):
@@ -18,12 +21,18 @@ class IncomingFile(dg.Config):
 
 
 def incoming_files(folder: Path, now: datetime) -> list[Path]:
-    """Return the files in `users/` and `orders/`, users first, that have not changed for a moment."""
-    files = [path for entity in ("users", "orders") for path in sorted((folder / entity).glob("*")) if path.is_file()]
+    """Return the files to import, as far as they have not changed for a moment: users first, so that orders find them.
+
+    A file may lie in the folder itself, where its columns tell what it holds, or in its `users/` or `orders/`.
+    """
+    loose = sorted(folder.glob("*"), key=lambda path: ("user" not in path.name.lower(), path.name))
+    found = [*sorted((folder / "users").glob("*")), *loose, *sorted((folder / "orders").glob("*"))]
     return [
         path
-        for path in files
-        if not path.name.startswith(".") and now.timestamp() - path.stat().st_mtime >= SETTLED_SECONDS
+        for path in found
+        if path.is_file()
+        and not path.name.startswith(".")
+        and now.timestamp() - path.stat().st_mtime >= SETTLED_SECONDS
     ]
 
 
@@ -39,7 +48,7 @@ def import_file(context: dg.OpExecutionContext, config: IncomingFile, pipeline: 
         return
     now = pipeline.now()
     try:
-        report = import_path(pipeline.store, "user" if path.parent.name == "users" else "order", path, now, None)
+        report = import_path(pipeline.store, _ENTITIES.get(path.parent.name), path, now, None)
     except UnreadableFileError as error:
         _move(path, pipeline.settings.data_dir / "unreadable", now)
         raise dg.Failure(description=str(error), allow_retries=False) from error

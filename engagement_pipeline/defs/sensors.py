@@ -55,7 +55,7 @@ new_user_data = [_new_user_data(f"new_user_data_{number}") for number in range(1
 def incoming_folder(
     context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]
 ) -> dg.SensorResult | dg.SkipReason:
-    """Files dropped into `incoming/users` or `incoming/orders` are imported, users first."""
+    """Files dropped into the folder `incoming`, or its `users` and `orders`, are imported, users first."""
     files = incoming_files(pipeline.settings.incoming_dir, pipeline.now())
     if not files:
         return dg.SkipReason("no new file")

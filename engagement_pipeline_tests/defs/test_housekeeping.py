@@ -24,15 +24,16 @@ def import_dropped(pipeline: Pipeline, path: Path) -> dg.ExecuteInProcessResult:
     return job.execute_in_process(run_config=config, raise_on_error=False)
 
 
-def drop(pipeline: Pipeline, entity: str, content: str) -> Path:
-    path = pipeline.settings.incoming_dir / entity / "dropped.csv"
+def drop(pipeline: Pipeline, folder: str, content: str) -> Path:
+    path = pipeline.settings.incoming_dir / folder / "dropped.csv"
     path.parent.mkdir(parents=True)
     path.write_text(content)
     return path
 
 
-def test_a_dropped_file_is_imported_and_moved_away(pipeline: Pipeline) -> None:
-    path = drop(pipeline, "users", USERS)
+@pytest.mark.parametrize("folder", ["users", "."])
+def test_a_dropped_file_is_imported_and_moved_away(pipeline: Pipeline, folder: str) -> None:
+    path = drop(pipeline, folder, USERS)
     assert import_dropped(pipeline, path).success
     assert pipeline.store.get_user("u1") is not None
     assert not path.exists()

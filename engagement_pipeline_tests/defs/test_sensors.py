@@ -75,12 +75,12 @@ def test_a_claim_that_no_run_answered_is_taken_up_again(pipeline: Pipeline, run_
 
 
 def test_incoming_users_come_before_orders(tmp_path: Path) -> None:
-    for name in ("orders/a.csv", "users/b.csv", "users/.hidden.csv"):
+    for name in ("orders/a.csv", "users/b.csv", "users/.hidden.csv", "c-orders.csv", "d-Users.csv"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.touch()
     later = NOW.replace(year=2099)
-    assert [path.name for path in incoming_files(tmp_path, later)] == ["b.csv", "a.csv"]
+    assert [path.name for path in incoming_files(tmp_path, later)] == ["b.csv", "d-Users.csv", "c-orders.csv", "a.csv"]
 
 
 def test_a_file_still_being_written_waits(tmp_path: Path, pipeline: Pipeline) -> None:
