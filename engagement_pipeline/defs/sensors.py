@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from engagement_pipeline.defs.importing import incoming_files
+from engagement_pipeline.defs.importing import IncomingFile, incoming_files
 from engagement_pipeline.defs.jobs import import_files, react_to_changes
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform import change_claims, run_failures
@@ -66,7 +66,7 @@ def incoming_folder(
             dg.RunRequest(
                 # A file of the same name that comes again later is another file.
                 run_key=f"{path}:{status.st_mtime_ns}:{status.st_size}",
-                run_config=dg.RunConfig(ops={"import_file": {"config": {"path": str(path)}}}),
+                run_config=dg.RunConfig(ops={"import_file": IncomingFile(path=str(path))}),
             )
         ]
     )

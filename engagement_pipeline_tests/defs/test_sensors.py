@@ -83,6 +83,21 @@ def test_incoming_users_come_before_orders(tmp_path: Path) -> None:
     assert [path.name for path in incoming_files(tmp_path, later)] == ["b.csv", "d-Users.csv", "c-orders.csv", "a.csv"]
 
 
+def test_the_folder_sensor_asks_for_an_import_that_works(pipeline: Pipeline, clock: Clock) -> None:
+    dropped = pipeline.settings.incoming_dir / "users.csv"
+    dropped.parent.mkdir()
+    dropped.write_text("user_id,email,consent\nu1,u1@example.com,true\n")
+    clock.moment = NOW.replace(year=2099)
+    defs = build_defs(pipeline.settings, {"pipeline": pipeline})
+    with dg.build_sensor_context(resources={"pipeline": pipeline}, definitions=defs) as context:
+        data = sensors.incoming_folder.evaluate_tick(context)
+    assert data.run_requests is not None
+    [request] = data.run_requests
+    job = defs.resolve_job_def("import_files")
+    assert job.execute_in_process(run_config=request.run_config).success
+    assert pipeline.store.get_user("u1") is not None
+
+
 def test_a_file_still_being_written_waits(tmp_path: Path, pipeline: Pipeline) -> None:
     folder = tmp_path / "users"
     folder.mkdir()
