@@ -52,9 +52,12 @@ class Database:
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         if self.is_sqlite and parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        self.engine = sa.create_engine(parsed, pool_pre_ping=not self.is_sqlite)
+        # An error would otherwise quote the values of its statement, addresses among them, and end in a log.
+        self.engine = sa.create_engine(parsed, pool_pre_ping=not self.is_sqlite, hide_parameters=True)
         if self.is_sqlite:
             _configure_sqlite(self.engine)
+        else:
+            _hide_rows(self.engine)
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
@@ -121,6 +124,17 @@ def _insert(connection: sa.Connection, table: sa.Table) -> Any:
     from sqlalchemy.dialects import postgresql
 
     return postgresql.insert(table)
+
+
+def _hide_rows(engine: sa.Engine) -> None:
+    """Cut PostgreSQL's errors to their first line: their detail quotes the whole row."""
+
+    @sa.event.listens_for(engine, "handle_error")
+    def _on_error(context: sa.ExceptionContext) -> None:
+        diagnosis = getattr(context.original_exception, "diag", None)
+        for error in (context.original_exception, context.sqlalchemy_exception):
+            if diagnosis is not None and error is not None:
+                error.args = (diagnosis.message_primary,)
 
 
 def _configure_sqlite(engine: sa.Engine) -> None:

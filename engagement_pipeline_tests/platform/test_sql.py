@@ -31,6 +31,12 @@ def test_a_moment_without_a_zone_is_refused(database: Database) -> None:
         insert_or_ignore(connection, run_failures.run_failures, [failure("r1", naive)])
 
 
+def test_an_error_does_not_quote_its_values(database: Database) -> None:
+    with pytest.raises(sa.exc.IntegrityError) as refused, database.write() as connection:
+        connection.execute(sa.insert(run_failures.run_failures), [{**failure("r1"), "job": None, "steps": "Ada"}])
+    assert "Ada" not in str(refused.value)
+
+
 def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
     with pytest.raises(ZeroDivisionError), database.write() as connection:  # noqa: PT012 - both belong to it
         facts.put(connection, "name", "value")

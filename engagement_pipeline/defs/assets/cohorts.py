@@ -3,9 +3,10 @@
 import dagster as dg
 
 from engagement_pipeline.cohorts.gate import decide
+from engagement_pipeline.cohorts.reasons import Reason
 from engagement_pipeline.defs.assets import DAILY, MARKETING_TEAM, WAREHOUSE_POOL
 from engagement_pipeline.defs.assets.scores import Extent
-from engagement_pipeline.defs.metadata import markdown_bars, table_metadata
+from engagement_pipeline.defs.metadata import markdown_bars, markdown_table, table_metadata
 from engagement_pipeline.defs.resources import WarehouseResource
 from engagement_pipeline.pipeline import Pipeline
 
@@ -33,6 +34,12 @@ def at_risk_cohorts(
             metadata={
                 **table_metadata(con, "at_risk_cohorts"),
                 "by_decision": markdown_bars(report.by_decision, "decision"),
-                "by_reason": markdown_bars(report.by_reason, "reason"),
+                "by_reason": markdown_table(
+                    ["reason", "users", "what it means"],
+                    [
+                        (reason, f"{users:,}", Reason(reason).meaning)
+                        for reason, users in sorted(report.by_reason.items(), key=lambda item: -item[1])
+                    ],
+                ),
             }
         )
