@@ -26,7 +26,7 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -
     view = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
     for index, name in enumerate(header):
         is_number = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
-        view.add_column(name, justify="right" if is_number else "left")
+        view.add_column(name, justify="right" if is_number else "left", overflow="fold")
     for row in rows:
         view.add_row(*[_cell(value) for value in row])
     Console().print(view)

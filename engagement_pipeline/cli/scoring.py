@@ -86,7 +86,7 @@ def backtest(
         _write(plot, draw(report))
 
     def render() -> None:
-        header = ["cut-off", "users", "came back", "below 50", "AUC", "recency alone", "RFM quintiles", "Brier"]
+        header = ["cut-off", "users", "came back", "below 50", "AUC", "recency", "RFM", "Brier"]
         rows = [
             (
                 str(c.day),
@@ -97,7 +97,11 @@ def backtest(
             )
             for c in report.cutoffs
         ]
-        table(f"Who ordered within {report.horizon_days} days? AUC: 0.5 is chance, 1 perfect.", header, rows)
+        table(
+            f"Who ordered within {report.horizon_days} days? AUC of this score, of recency alone, of RFM quintiles",
+            header,
+            rows,
+        )
         for c in report.cutoffs:
             deciles = [(d.number, d.users, f"{d.predicted:.1%}", f"{d.observed:.1%}") for d in c.deciles]
             table(f"As of {c.day}: what was foretold and what came", ["decile", "users", "score", "came back"], deciles)
