@@ -3,6 +3,7 @@
 from typing import Any
 
 import dagster as dg
+import duckdb
 
 from engagement_pipeline.defs.assets import DAILY, MARKETING_TEAM, SENDING_POOL, WAREHOUSE_POOL
 from engagement_pipeline.defs.assets.scores import Extent
@@ -38,9 +39,6 @@ def generated_emails(
             pipeline.now(),
             full=config.full,
         )
-        brought_up_to = get_offset(con, "raw") or 0
-    with pipeline.database.write() as connection:
-        change_claims.answer(connection, "react_to_changes", brought_up_to)
     return dg.MaterializeResult(
         metadata={
             **ledger_metadata(pipeline.database),
@@ -74,6 +72,7 @@ def mirror_ledger(
 ) -> None:
     """Bring the changed ledger rows over to the warehouse."""
     with warehouse.get_connection() as con:
+        answer_claims(con, pipeline)
         changed = mirror.pull_deliveries(con, pipeline.database)
         by_status = con.execute("SELECT status, count(*) FROM email_deliveries GROUP BY 1 ORDER BY 2 DESC").fetchall()
         skipped = con.execute(
@@ -87,6 +86,12 @@ def mirror_ledger(
                 "skipped_when_sending": markdown_bars(dict(skipped), "reason"),
             }
         )
+
+
+def answer_claims(con: duckdb.DuckDBPyConnection, pipeline: Pipeline) -> None:
+    """Tell the waiting sensors how far changes have been dealt with: drafted, and offered for sending."""
+    with pipeline.database.write() as connection:
+        change_claims.answer(connection, "react_to_changes", get_offset(con, "raw") or 0)
 
 
 @dg.graph_asset(

@@ -52,14 +52,11 @@ def _spec(name: str, description: str) -> dg.AssetSpec:
     ],
     pool=WAREHOUSE_POOL,
 )
-def raw(
-    context: dg.AssetExecutionContext, warehouse: WarehouseResource, pipeline: dg.ResourceParam[Pipeline]
-) -> Iterator[dg.MaterializeResult[None]]:
+def raw(warehouse: WarehouseResource, pipeline: dg.ResourceParam[Pipeline]) -> Iterator[dg.MaterializeResult[None]]:
     """Bring over what changed since the last run; the offset commits with the rows."""
     with warehouse.get_connection() as con:
         report = users_mirror.pull(con, pipeline.database)
         suppressed = delivery_mirror.pull_suppressions(con, pipeline.database)
-        context.log.info(f"brought over {report.users} users and {report.orders} orders, up to change {report.seq}")
         brought = {
             "raw_users": {"changed_users": report.users, "deleted_users": report.deleted},
             "raw_orders": {"changed_orders": report.orders},

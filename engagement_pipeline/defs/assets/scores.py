@@ -32,7 +32,6 @@ class Extent(dg.Config):
     freshness_policy=DAILY,
 )
 def engagement_scores(
-    context: dg.AssetExecutionContext,
     config: Extent,
     warehouse: WarehouseResource,
     pipeline: dg.ResourceParam[Pipeline],
@@ -46,7 +45,6 @@ def engagement_scores(
     with warehouse.get_connection() as con:
         report = rescore(con, now.date(), pipeline.settings.scoring, full=config.full, now=now)
         published = publish(con, pipeline.database, now)
-        context.log.info(f"rescored {report.rescored} of {report.users} users, published {published} changed scores")
         return dg.MaterializeResult(
             metadata={
                 **table_metadata(con, "engagement_scores"),
