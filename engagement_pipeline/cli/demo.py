@@ -68,11 +68,11 @@ def demo_settings(settings: Settings) -> Settings:
 
 def claim_changes(pipeline: "Pipeline") -> None:
     """Tell the sensors that what changed so far needs no reaction: the runs that follow process it."""
-    from engagement_pipeline.defs.sensors import READER
+    from engagement_pipeline.defs.assets import REACTION
     from engagement_pipeline.platform import change_claims, change_log
 
     with pipeline.database.write() as connection:
-        change_claims.claim(connection, READER, change_log.newest(connection, 0) or 0, pipeline.now())
+        change_claims.claim(connection, REACTION, change_log.newest(connection, 0) or 0, pipeline.now())
 
 
 def run_job(pipeline: "Pipeline", name: str, on_step: Callable[[int], None] = lambda _: None) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 
+from engagement_pipeline.defs.assets import REACTION
 from engagement_pipeline.defs.assets.scores import Extent, engagement_score_history
 from engagement_pipeline.defs.importing import import_file
 from engagement_pipeline.defs.pruning import prune
@@ -16,7 +17,7 @@ SENDING = ["email_deliveries", "email_events"]
 _RETRIED = {"dagster/max_retries": "2"}
 
 react_to_changes = dg.define_asset_job(
-    "react_to_changes",
+    REACTION,
     # Checks look at whole tables; the daily refresh runs them, a reaction should be quick.
     selection=dg.AssetSelection.assets(*RAW, *DECIDING, *SENDING).without_checks(),
     description="After a change in users or orders: scores, decides, writes and sends for the users that changed.",

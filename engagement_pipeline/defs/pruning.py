@@ -9,12 +9,13 @@ from engagement_pipeline.defs.resources import WarehouseResource
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform.change_log import prune_change_log
 from engagement_pipeline.platform.warehouse import get_offset
+from engagement_pipeline.users.mirror import OFFSET
 
 _FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 _BATCH = 100
 
 # All that read the change log into the warehouse.
-_READERS = ("raw", "suppressions", "email_deliveries", "email_events")
+_READERS = (OFFSET, "suppressions", "email_deliveries", "email_events")
 
 
 class Retention(dg.Config):

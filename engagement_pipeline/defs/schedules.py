@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from engagement_pipeline.defs.assets import REACTION
 from engagement_pipeline.defs.jobs import (
     check_tables,
     prove_score,
@@ -48,7 +49,7 @@ def sending_hours(
 @dg.schedule(job=check_tables, cron_schedule="*/10 * * * *", default_status=_ON)
 def checks_after_reactions(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Every ten minutes, where a reaction has changed tables since their checks ran."""
-    reacted, checked = (_newest_run(context.instance, job) for job in ("react_to_changes", "check_tables"))
+    reacted, checked = (_newest_run(context.instance, job) for job in (REACTION, check_tables.name))
     if reacted is None or (checked is not None and checked.create_timestamp > reacted.update_timestamp):
         return dg.SkipReason("no table has changed since the checks ran")
     return dg.RunRequest()

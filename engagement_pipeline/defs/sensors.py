@@ -11,13 +11,13 @@ from typing import Any
 
 import dagster as dg
 
+from engagement_pipeline.defs.assets import REACTION
 from engagement_pipeline.defs.importing import IncomingFile, incoming_files
 from engagement_pipeline.defs.jobs import import_files, react_to_changes
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform import change_claims, run_failures
 from engagement_pipeline.platform.change_wait import wait_for_change
 
-READER = react_to_changes.name
 WAITING_SENSORS = 3
 # The daemon gives up on an evaluation after 60 s.
 WAIT_SECONDS = 20.0
@@ -33,7 +33,7 @@ def _new_user_data(name: str) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]
     ) -> dg.SensorResult | dg.SkipReason:
         """Waits for a change of a user or an order and asks for a run that reacts to it."""
-        seq = _taken_up_again(pipeline) or wait_for_change(pipeline.database, READER, WAIT_SECONDS, pipeline.now)
+        seq = _taken_up_again(pipeline) or wait_for_change(pipeline.database, REACTION, WAIT_SECONDS, pipeline.now)
         if seq is None:
             return dg.SkipReason("no change of a user or an order that another sensor has not taken")
         # No run key: the claim sees to it that a change is asked for once, also in a store that begins anew.
@@ -45,7 +45,7 @@ def _new_user_data(name: str) -> dg.SensorDefinition:
 def _taken_up_again(pipeline: Pipeline) -> int | None:
     now = pipeline.now()
     with pipeline.database.write() as connection:
-        return change_claims.take_up_again(connection, READER, now - UNANSWERED_AFTER, now)
+        return change_claims.take_up_again(connection, REACTION, now - UNANSWERED_AFTER, now)
 
 
 new_user_data = [_new_user_data(f"new_user_data_{number}") for number in range(1, WAITING_SENSORS + 1)]

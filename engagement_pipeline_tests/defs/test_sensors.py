@@ -9,6 +9,7 @@ import dagster as dg
 
 from engagement_pipeline.definitions import build_defs
 from engagement_pipeline.defs import sensors
+from engagement_pipeline.defs.assets import REACTION
 from engagement_pipeline.defs.importing import incoming_files
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform import change_claims, run_failures
@@ -59,11 +60,11 @@ def test_sensor_asks_for_one_run_per_change(pipeline: Pipeline, instance: dg.Dag
 
 def test_a_claim_that_no_run_answered_is_taken_up_again(pipeline: Pipeline, run_job: RunJob, clock: Clock) -> None:
     pipeline.store.put_users([silent_user(1)], NOW)
-    assert wait_for_change(pipeline.database, sensors.READER, 0, clock) == 1
+    assert wait_for_change(pipeline.database, REACTION, 0, clock) == 1
 
     def again() -> int | None:
         with pipeline.database.write() as connection:
-            return change_claims.take_up_again(connection, sensors.READER, clock() - sensors.UNANSWERED_AFTER, clock())
+            return change_claims.take_up_again(connection, REACTION, clock() - sensors.UNANSWERED_AFTER, clock())
 
     assert again() is None
     clock.moment += timedelta(minutes=6)

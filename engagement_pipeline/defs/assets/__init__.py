@@ -12,5 +12,8 @@ WAREHOUSE_POOL = "warehouse"
 # One sender at a time per instance; further ones would only share the same quota.
 SENDING_POOL = "sending"
 
+# The job that reacts, and the name under which its sensors claim changes and its last asset answers them.
+REACTION = "react_to_changes"
+
 # The daily refresh may be late by an hour before anybody is told, and miss a day before it counts as failed.
 DAILY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=49), warn_window=timedelta(hours=25))

@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 
-from engagement_pipeline.defs.assets import DAILY, MARKETING_TEAM, SENDING_POOL, WAREHOUSE_POOL
+from engagement_pipeline.defs.assets import DAILY, MARKETING_TEAM, REACTION, SENDING_POOL, WAREHOUSE_POOL
 from engagement_pipeline.defs.assets.scores import Extent
 from engagement_pipeline.defs.metadata import ledger_metadata, markdown_bars, table_metadata
 from engagement_pipeline.defs.resources import WarehouseResource
@@ -14,6 +14,7 @@ from engagement_pipeline.delivery.drafts import write_drafts
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform import change_claims
 from engagement_pipeline.platform.warehouse import get_offset
+from engagement_pipeline.users.mirror import OFFSET
 
 
 @dg.asset(
@@ -91,7 +92,7 @@ def mirror_ledger(
 def answer_claims(con: duckdb.DuckDBPyConnection, pipeline: Pipeline) -> None:
     """Tell the waiting sensors how far changes have been dealt with: drafted, and offered for sending."""
     with pipeline.database.write() as connection:
-        change_claims.answer(connection, "react_to_changes", get_offset(con, "raw") or 0)
+        change_claims.answer(connection, REACTION, get_offset(con, OFFSET) or 0)
 
 
 @dg.graph_asset(
