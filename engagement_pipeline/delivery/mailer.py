@@ -34,8 +34,23 @@ class Receipt:
     message_id: str
 
 
+@dataclass(frozen=True)
+class Allowance:
+    """What the provider allows; None where it sets no limit.
+
+    Attributes:
+        per_second: messages a second.
+        left_today: messages that may still go now, by the provider's own count of the last 24 hours.
+        per_day: messages in a day (UTC), for a provider that does not count itself.
+    """
+
+    per_second: float | None = None
+    left_today: int | None = None
+    per_day: int | None = None
+
+
 class Mailer(Protocol):
-    """Hands messages over, one call each.
+    """Hands messages over, one call each. Several threads may use one mailer at once.
 
     `send` returns only when the other side has taken the message, and raises one of the errors below otherwise. After
     any other exception, or none because the process died, the row is resolved by `was_accepted`.
@@ -49,10 +64,18 @@ class Mailer(Protocol):
     def delivers(self) -> bool:
         """Whether taking a message is already delivering it, as for a folder; else delivery is reported later."""
 
+    def allowance(self) -> Allowance:
+        """Ask what may be sent now; this is also how a run finds out that the provider answers.
+
+        Raises:
+            PausedError: it does not answer, or lets this account send nothing.
+        """
+
     def send(self, message: Message) -> Receipt:
         """Hand one message over.
 
         Raises:
+            ThrottledError: it was not taken because messages come too fast.
             TransientError: it was not taken; later it may be.
             PermanentError: it was refused and always will be.
             PausedError: nothing can be sent for now, this message or another.
@@ -61,6 +84,9 @@ class Mailer(Protocol):
 
     def was_accepted(self, email_id: str) -> bool | None:
         """Tell whether a message was taken; None where nobody can tell."""
+
+    def close(self) -> None:
+        """Let go of connections."""
 
 
 class MailerError(Exception):
@@ -73,6 +99,10 @@ class MailerError(Exception):
 
 class TransientError(MailerError):
     """Not taken; worth another try after a while."""
+
+
+class ThrottledError(TransientError):
+    """Not taken because messages come too fast: its turn comes again, and this does not count as an attempt."""
 
 
 class PermanentError(MailerError):

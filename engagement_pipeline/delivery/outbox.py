@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from engagement_pipeline.delivery import mime
-from engagement_pipeline.delivery.mailer import Message, PausedError, PermanentError, Receipt
+from engagement_pipeline.delivery.mailer import Allowance, Message, PausedError, PermanentError, Receipt
 
 
 class OutboxMailer:
@@ -16,6 +16,9 @@ class OutboxMailer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+
+    def allowance(self) -> Allowance:
+        return Allowance()
 
     def send(self, message: Message) -> Receipt:
         try:
@@ -30,6 +33,9 @@ class OutboxMailer:
 
     def was_accepted(self, email_id: str) -> bool:
         return self._path(email_id).exists()
+
+    def close(self) -> None:
+        """Nothing is kept open."""
 
     def _write(self, email_id: str, content: bytes) -> None:
         # The file becomes visible only when its bytes are on disk; the name is our own, so a leftover of a sender that

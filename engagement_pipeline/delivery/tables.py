@@ -35,6 +35,15 @@ emails = sa.Table(
     sa.UniqueConstraint("user_id", "campaign", "step"),
     sa.Index("ix_emails_status_value_at_risk", "status", "value_at_risk"),
     sa.Index("ix_emails_address_key_sent_at", "address_key", "sent_at"),
+    sa.Index("ix_emails_sent_at", "sent_at"),
+    # Few rows at a time are in a sender's hands.
+    sa.Index(
+        "ix_emails_claimed_by",
+        "claimed_by",
+        sqlite_where=sa.text("claimed_by IS NOT NULL"),
+        postgresql_where=sa.text("claimed_by IS NOT NULL"),
+    ),
+    sa.Index("ix_emails_provider_message_id", "provider_message_id"),
 )
 
 email_events = sa.Table(
@@ -47,6 +56,9 @@ email_events = sa.Table(
     sa.Column("occurred_at", UtcDateTime, nullable=False),
     sa.Column("received_at", UtcDateTime, nullable=False),
     sa.Column("original", sa.Text, nullable=False),
+    # How an event finds its e-mail when it carries no id of ours, also one that comes before we have noted the id.
+    sa.Column("provider_message_id", sa.String(256), index=True),
+    sa.Column("address_key", sa.String(64), index=True),
 )
 
 suppressions = sa.Table(
@@ -56,4 +68,14 @@ suppressions = sa.Table(
     sa.Column("reason", sa.String(32), nullable=False),
     sa.Column("source", sa.String(64), nullable=False),
     sa.Column("suppressed_at", UtcDateTime, nullable=False),
+)
+
+# What the senders of one provider share: when the next message may go, and how many more may go today.
+send_pace = sa.Table(
+    "send_pace",
+    metadata,
+    sa.Column("provider", sa.String(32), primary_key=True),
+    sa.Column("next_at", UtcDateTime, nullable=False),
+    sa.Column("day", sa.Date, nullable=False),
+    sa.Column("taken_on_day", sa.Integer, nullable=False),
 )

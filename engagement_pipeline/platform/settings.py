@@ -8,8 +8,9 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
@@ -60,6 +61,76 @@ class GateSettings(_Group):
         return self
 
 
+class DeliverySettings(_Group):
+    """How e-mails leave in `live` mode, and what recipients get to answer them with."""
+
+    provider: Literal["ses", "smtp"] | None = Field(None, description="Who delivers in live mode.")
+    public_url: str = Field(
+        "", description="https address under which `engagement web` is reached from outside: unsubscribing, tracking."
+    )
+    allow_list: tuple[str, ...] = Field(
+        (), description="Where set, nobody else is written to: addresses, or domains as @example.org. For staging."
+    )
+    tracking: bool = Field(True, description="Count opens and clicks; needs public_url.")
+    senders: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Messages that one run has in hand at once. More only help where the provider answers slowly; a "
+        "sender that is killed leaves as many of which nobody can tell whether they were sent.",
+    )
+    warm_up: bool = Field(True, description="Grow a new domain by earned daily tiers; off for one that is established.")
+    unknown_expires_days: int = Field(3, ge=1, description="Days after which nobody is asked any more what became.")
+    soft_bounces: int = Field(3, ge=1, description="Soft bounces in a row after which an address is suppressed.")
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url_is_a_base(cls, value: str) -> str:
+        parts = urlsplit(value)
+        is_local = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost")
+        if value and (not (parts.scheme == "https" or is_local) or not parts.hostname or parts.query or parts.fragment):
+            raise ValueError("must be an https:// address without a query (http:// only for this machine)")
+        return value.rstrip("/")
+
+    @field_validator("allow_list")
+    @classmethod
+    def _allow_list_holds_addresses_or_domains(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            if "@" not in entry or entry.endswith("@") or any(sign.isspace() or sign == "," for sign in entry):
+                raise ValueError("entries are addresses (ada@example.org) or domains with their sign (@example.org)")
+        return tuple(entry.lower() for entry in value)
+
+
+class SesSettings(_Group):
+    """Amazon SES; credentials come from where boto3 always looks for them."""
+
+    configuration_set: str = Field("", pattern=r"^[A-Za-z0-9_-]{0,64}$", description="Publishes events to the topic.")
+    feedback_queue_url: str = Field("", description="SQS queue that the events' topic is subscribed to.")
+    feedback_topic_arn: str = Field("", description="The only SNS topic from which events are taken.")
+
+
+class SmtpSettings(_Group):
+    """Any SMTP server."""
+
+    host: str = "localhost"
+    port: int = Field(587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    timeout_seconds: float = Field(60, gt=0)
+    per_second: float | None = Field(None, gt=0, description="Most messages a second; none: as fast as it takes them.")
+    per_day: int | None = Field(None, gt=0, description="Most messages in a day (UTC).")
+    dkim_key_file: Path | None = Field(None, description="Private key (PEM); where set, messages are signed.")
+    dkim_selector: str = ""
+    dkim_domain: str = ""
+
+    @model_validator(mode="after")
+    def _dkim_is_complete(self) -> "SmtpSettings":
+        if self.dkim_key_file is not None and not (self.dkim_selector and self.dkim_domain):
+            raise ValueError("dkim_key_file needs dkim_selector and dkim_domain")
+        return self
+
+
 class Settings(BaseSettings):
     """All settings; immutable once read."""
 
@@ -83,6 +154,11 @@ class Settings(BaseSettings):
     attribution_days: int = Field(28, ge=1, le=365, description="Days after a decision in which orders count.")
     scoring: ScoringSettings = ScoringSettings()
     gate: GateSettings = GateSettings()
+    delivery: DeliverySettings = DeliverySettings()
+    ses: SesSettings = SesSettings()
+    smtp: SmtpSettings = SmtpSettings()
+    aws_region: str = Field("", description="Empty: where boto3 finds it.")
+    aws_endpoint_url: str = Field("", description="An AWS-compatible server instead of AWS, for tests.")
 
     @model_validator(mode="after")
     def _an_email_never_makes_the_next_likelier(self) -> "Settings":

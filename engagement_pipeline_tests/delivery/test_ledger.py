@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from engagement_pipeline.delivery import suppressions
 from engagement_pipeline.delivery.entries import Entry, NewEmail, Outcome, Ticket
-from engagement_pipeline.delivery.mailer import Mailer, Message, Receipt
+from engagement_pipeline.delivery.mailer import Allowance, Mailer, Message, Receipt
 from engagement_pipeline.delivery.tables import email_events
 from engagement_pipeline.platform.change_log import change_log
 from engagement_pipeline.platform.sql import Database
@@ -65,7 +65,13 @@ class Provider:
     def __init__(self, answer: bool | None) -> None:
         self.answer = answer
 
+    def allowance(self) -> Allowance:
+        raise AssertionError
+
     def send(self, message: Message) -> Receipt:
+        raise AssertionError
+
+    def close(self) -> None:
         raise AssertionError
 
     def was_accepted(self, email_id: str) -> bool | None:

@@ -7,6 +7,7 @@ import pytest
 
 from engagement_pipeline.delivery import suppressions
 from engagement_pipeline.delivery.mailer import (
+    Allowance,
     MailerError,
     Message,
     PausedError,
@@ -54,6 +55,9 @@ class Grumpy:
         self._errors = errors
         self.taken: list[Message] = []
 
+    def allowance(self) -> Allowance:
+        return Allowance()
+
     def send(self, message: Message) -> Receipt:
         if error := next(self._errors):
             raise error
@@ -62,6 +66,9 @@ class Grumpy:
 
     def was_accepted(self, email_id: str) -> bool | None:
         return None
+
+    def close(self) -> None:
+        """Nothing is kept open."""
 
 
 def test_everybody_due_gets_one_email_and_a_second_run_sends_nothing(parts: Parts, outbox: Path) -> None:
