@@ -29,13 +29,14 @@ class Recipient:
 
 @dataclass(frozen=True)
 class Links:
-    """Where the button and the unsubscribe link lead."""
+    """Where the button and the unsubscribe link lead, and the image that tells of an open, where there is one."""
 
     call_to_action: str
     unsubscribe: str
+    pixel: str | None = None
 
     def __post_init__(self) -> None:
-        for link in (self.call_to_action, self.unsubscribe):
+        for link in (self.call_to_action, self.unsubscribe, *([self.pixel] if self.pixel is not None else [])):
             parts = urlsplit(link)
             if parts.scheme not in ("https", "http") or not parts.netloc or not is_visible(link) or " " in link:
                 raise ValueError("a link in an e-mail must be a complete http or https address")
