@@ -25,6 +25,11 @@ def put(connection: sa.Connection, name: str, value: str) -> None:
     connection.execute(sa.update(store_facts).where(store_facts.c.name == name).values(value=value))
 
 
+def remove(connection: sa.Connection, name: str) -> None:
+    """Forget a fact, if it was recorded."""
+    connection.execute(sa.delete(store_facts).where(store_facts.c.name == name))
+
+
 def keep_first(connection: sa.Connection, name: str, value: str) -> str:
     """Record a fact unless it is recorded already; return the one that stands."""
     insert_or_ignore(connection, store_facts, [{"name": name, "value": value}])
