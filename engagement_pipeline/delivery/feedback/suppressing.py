@@ -1,0 +1,80 @@
+"""Who is written to no more because of what came back, and why.
+
+The gravest reason wins, whatever came first. A habit of soft bounces is judged over all that is known of the address:
+an event that comes late can show that there was none, and then lifts a suppression that was made for that reason alone.
+Otherwise it would depend on the order of arrival who is suppressed. What a person or an import has entered is never
+lifted, and of what a person has lifted only a new bounce speaks again.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+
+from engagement_pipeline.delivery import suppressions
+from engagement_pipeline.delivery.events import Event, Kind
+from engagement_pipeline.delivery.feedback import soft_bounces, statements
+from engagement_pipeline.delivery.feedback.soft_bounces import TELLING, Report
+from engagement_pipeline.platform import change_log
+from engagement_pipeline.platform.change_log import Change
+
+# From the mildest to the gravest.
+REASON_OF: Final[dict[Kind, str]] = {
+    "hard_bounce": "hard_bounce",
+    "unsubscribe": "unsubscribed",
+    "complaint": "complaint",
+}
+HABIT: Final = "soft_bounces"
+_BY_GRAVITY: Final = (HABIT, *REASON_OF.values())
+
+# Names the rule rather than a reporter: no single event suppresses here.
+_RULE: Final = "feedback"
+
+
+def judge(connection: sa.Connection, events: Sequence[Event], now: datetime, least: int) -> None:
+    """Suppress the addresses that events, already stored, say must not be written to; `least` as in `runs`."""
+    for event in events:
+        reason = REASON_OF.get(event.kind)
+        if reason is not None and event.address_key is not None:
+            _suppress(connection, event.address_key, reason, event.source, now)
+    new: dict[str, set[str]] = defaultdict(set)
+    for event in events:
+        if event.kind in TELLING and event.address_key is not None:
+            new[event.address_key].add(event.event_id)
+    if new:
+        _judge_habits(connection, new, {e.address_key for e in events if e.kind == "soft_bounce"}, now, least)
+
+
+def _judge_habits(
+    connection: sa.Connection, new: dict[str, set[str]], bounced: set[str | None], now: datetime, least: int
+) -> None:
+    reasons = dict(connection.execute(statements.reasons(sorted(new))).tuples().all())
+    habits = {key for key, reason in reasons.items() if reason == HABIT}
+    # A sign of life begins no run: it matters only where one has been found before.
+    in_question = sorted(key for key in new if key in habits or (key in bounced and key not in reasons))
+    if not in_question:
+        return
+    history: dict[str, list[Report]] = defaultdict(list)
+    for key, *report in connection.execute(statements.history(in_question)):
+        history[key].append(Report(*report))
+    for key in in_question:
+        runs = soft_bounces.runs(history[key], least)
+        if key in habits and not runs:
+            _lift(connection, key, now)
+        elif any(report.event_id in new[key] for run in runs for report in run):
+            suppressions.add(connection, key, HABIT, _RULE, now)
+
+
+def _suppress(connection: sa.Connection, address_key: str, reason: str, source: str, now: datetime) -> None:
+    if suppressions.add(connection, address_key, reason, source, now):
+        return
+    milder = _BY_GRAVITY[: _BY_GRAVITY.index(reason)]
+    if connection.execute(statements.worsen(address_key, reason, source, milder)).rowcount:
+        change_log.append(connection, [Change("suppression", address_key, None, "updated")], now)
+
+
+def _lift(connection: sa.Connection, address_key: str, now: datetime) -> None:
+    if connection.execute(statements.lift(address_key, HABIT, _RULE)).rowcount:
+        change_log.append(connection, [Change("suppression", address_key, None, "deleted")], now)
