@@ -3,41 +3,57 @@
 from engagement_pipeline.copywriting.brand import Brand
 from engagement_pipeline.delivery.judging import Judge
 from engagement_pipeline.delivery.ledger import SqlLedger
+from engagement_pipeline.delivery.live import NotReadyError, check_live
+from engagement_pipeline.delivery.limits import SendingLimits
 from engagement_pipeline.delivery.mailer import Mailer
 from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.delivery.rendering import MessageMaker
 from engagement_pipeline.delivery.sender import Sender
-from engagement_pipeline.platform.errors import BadInputError
 from engagement_pipeline.platform.settings import Settings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.store import SqlUserStore
-
-
-class NoMailerError(BadInputError):
-    """The settings ask for a way of sending that does not exist."""
 
 
 def mailer_for(settings: Settings) -> Mailer | None:
     """Return who delivers under these settings; None for `dry_run`.
 
     Raises:
-        NoMailerError: `live`, as there is no provider to send with yet.
+        BadInputError: `live` without a provider, or with settings that the provider cannot work with.
     """
-    if settings.send_mode == "live":
-        raise NoMailerError(
-            "ENGAGEMENT_SEND_MODE=live: there is no provider to send with; use outbox (files) or dry_run (nothing)"
-        )
-    return OutboxMailer(settings.outbox_dir) if settings.send_mode == "outbox" else None
+    if settings.send_mode == "dry_run":
+        return None
+    if settings.send_mode == "outbox":
+        return OutboxMailer(settings.outbox_dir)
+    if settings.delivery.provider == "smtp":
+        from engagement_pipeline.delivery.mailers.smtp import SmtpMailer
+
+        return SmtpMailer(settings.smtp)
+    if settings.delivery.provider == "ses":
+        from engagement_pipeline.delivery.mailers.ses import SesMailer
+
+        return SesMailer(settings)
+    raise NotReadyError("ENGAGEMENT_SEND_MODE=live needs ENGAGEMENT_DELIVERY__PROVIDER: ses or smtp")
 
 
 def sender_for(settings: Settings, database: Database, brand: Brand) -> Sender:
     """Return the sender of the campaign in the settings.
 
     Raises:
-        NoMailerError: see `mailer_for`.
+        BadInputError: see `check_live` and `mailer_for`.
     """
+    if settings.send_mode == "live":
+        check_live(settings, brand)
     ledger = SqlLedger(database)
     secret_key = settings.secret_key.get_secret_value()
     store = SqlUserStore(database, secret_key)
     judge = Judge(ledger, store, settings.gate, settings.scoring, secret_key)
-    return Sender(settings.campaign, ledger, judge, MessageMaker(brand, secret_key), mailer_for(settings))
+    return Sender(
+        settings.campaign,
+        database,
+        ledger,
+        judge,
+        MessageMaker(brand, secret_key),
+        mailer_for(settings),
+        SendingLimits(database, warming_up=settings.delivery.warm_up and settings.send_mode == "live"),
+        settings.delivery.senders,
+    )

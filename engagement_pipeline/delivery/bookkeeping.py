@@ -1,11 +1,10 @@
 """The ledger's steps inside a transaction that the caller holds; each keeps rows, users and the change log in line.
 
-The caller holds the change log's lock too. It makes writers wait for one another, as SQLite always does: that is what
-keeps two senders from each missing the other's mark, and PostgreSQL from deadlocks.
+Per message only its own row changes, so that many senders need not wait for one another; what follows from it for users
+and the change log is written for a batch of rows at once, under the change log's lock.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -14,11 +13,12 @@ import sqlalchemy as sa
 from engagement_pipeline.delivery import statements, statuses
 from engagement_pipeline.delivery.entries import NewEmail, Outcome, Ticket
 from engagement_pipeline.delivery.statuses import Status
-from engagement_pipeline.delivery.tables import emails
+from engagement_pipeline.delivery.tables import email_events, emails
 from engagement_pipeline.platform import change_log
 from engagement_pipeline.platform.change_log import Change
 from engagement_pipeline.platform.sql import insert_or_ignore
-from engagement_pipeline.users.store import record_touches
+from engagement_pipeline.users.derived import chunks
+from engagement_pipeline.users.store import Touches, record_touches
 
 _NEVER = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -58,8 +58,17 @@ def mark(connection: sa.Connection, worker: str, ticket: Ticket, now: datetime, 
     return marked.rowcount == 1
 
 
+def lock_address(connection: sa.Connection, address_key: str) -> None:
+    """Make two senders that want to write to one address wait for one another; on SQLite all writers do anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(statements.LOCK_ADDRESS, {"p_address_key": address_key})
+
+
 def record(connection: sa.Connection, worker: str, outcome: Outcome, now: datetime) -> bool:
-    """Record what became of a message, unless the row has moved on without us; tell whether it was recorded."""
+    """Record what became of a message, unless the row has moved on without us; tell whether it was recorded.
+
+    A closed row stays with its worker until `settle`: what follows from it is written for many rows at once.
+    """
     values = {
         "p_email_id": outcome.email_id,
         "p_worker": worker,
@@ -70,58 +79,61 @@ def record(connection: sa.Connection, worker: str, outcome: Outcome, now: dateti
     }
     if outcome.status in statuses.EMAILED:
         values["p_message_id"] = outcome.provider_message_id
-    if connection.execute(statements.OUTCOME[outcome.status], values).rowcount == 0:
-        return False
-    changes = [Change("email", outcome.email_id, outcome.user_id, "updated")]
-    if outcome.status == "delivered":
-        changes += _deliver(connection, outcome, now)
-    if outcome.status in statuses.CLOSED:
-        closed = connection.execute(statements.CLOSED_ROWS_OF_ONE, {"p_user_id": outcome.user_id}).all()
-        _touch(connection, outcome.user_id, closed, now)
-    change_log.append(connection, changes, now)
-    return True
+    return connection.execute(statements.OUTCOME[outcome.status], values).rowcount == 1
 
 
-def skip(connection: sa.Connection, worker: str, reasons: Mapping[str, str], now: datetime) -> int:
-    """Close claimed rows with a reason each; return how many were still ours to close."""
-    owners = sa.select(emails.c.email_id, emails.c.user_id).where(emails.c.email_id.in_(reasons))
-    rows = connection.execute(owners).all()
-    return sum(
-        record(
-            connection, worker, Outcome(row.email_id, row.user_id, "skipped", reasons[row.email_id], attempts=0), now
-        )
-        for row in rows
-    )
+def settle(connection: sa.Connection, worker: str, delivers: str | None, now: datetime) -> int:
+    """Bring users, events and the change log in line with the rows that a worker has closed; return how many.
+
+    Args:
+        connection: a writing transaction that holds the change log's lock.
+        worker: whose closed rows; they are given back with this.
+        delivers: the provider for whom taking a message is delivering it, or None.
+        now: the moment of the change.
+    """
+    rows = connection.execute(statements.UNSETTLED, {"p_worker": worker}).all()
+    if not rows:
+        return 0
+    touch_users(connection, [row.user_id for row in rows], now)
+    delivered = [row for row in rows if row.status == "delivered" and row.provider == delivers]
+    changes = [Change("email", row.email_id, row.user_id, "updated") for row in rows]
+    change_log.append(connection, changes + _record_deliveries(connection, delivered, now), now)
+    connection.execute(statements.SETTLED, {"p_worker": worker})
+    return len(rows)
 
 
 def touch_users(connection: sa.Connection, user_ids: Sequence[str], now: datetime) -> None:
     """Bring users' steps and touches in line with their closed rows."""
-    by_user = defaultdict(list)
-    for row in connection.execute(statements.CLOSED_ROWS_OF_MANY, {"p_user_ids": user_ids}):
-        by_user[row.user_id].append(row)
-    for user_id, closed in by_user.items():
-        _touch(connection, user_id, closed, now)
+    by_user: dict[str, list[sa.Row[Any]]] = {user_id: [] for user_id in user_ids}
+    for chunk in chunks(by_user):
+        for row in connection.execute(statements.CLOSED_ROWS, {"p_user_ids": chunk}):
+            by_user[row.user_id].append(row)
+    record_touches(connection, [_touches(user_id, closed) for user_id, closed in by_user.items()], now)
 
 
-def _touch(connection: sa.Connection, user_id: str, closed: Sequence[sa.Row[Any]], now: datetime) -> None:
-    touches = [row.touched_at for row in closed if row.status in statuses.TOUCHES]
-    mailed = [row.touched_at for row in closed if row.status in statuses.EMAILED]
-    record_touches(connection, user_id, touches, max(mailed, default=None), len(closed), now)
+def _touches(user_id: str, closed: Sequence[sa.Row[Any]]) -> Touches:
+    touched_at = [row.touched_at for row in closed if row.status in statuses.TOUCHES]
+    mailed_at = [row.touched_at for row in closed if row.status in statuses.EMAILED]
+    return Touches(user_id, touched_at, max(mailed_at, default=None), len(closed))
 
 
-def _deliver(connection: sa.Connection, outcome: Outcome, now: datetime) -> list[Change]:
-    event_id = f"{outcome.provider}-{outcome.email_id}-delivery"
-    row = {
-        "event_id": event_id,
-        "email_id": outcome.email_id,
-        "kind": "delivery",
-        "source": outcome.provider,
-        "occurred_at": now,
-        "received_at": now,
-        "original": "{}",
-    }
-    connection.execute(statements.ADD_EVENT, row)
-    return [Change("event", event_id, outcome.user_id, "created")]
+def _record_deliveries(connection: sa.Connection, delivered: Sequence[sa.Row[Any]], now: datetime) -> list[Change]:
+    rows = [
+        {
+            "event_id": f"{row.provider}-{row.email_id}-delivery",
+            "email_id": row.email_id,
+            "kind": "delivery",
+            "source": row.provider,
+            "occurred_at": row.sent_at,
+            "received_at": now,
+            "original": "{}",
+            "provider_message_id": None,
+            "address_key": row.address_key,
+        }
+        for row in delivered
+    ]
+    insert_or_ignore(connection, email_events, rows)
+    return [Change("event", f"{row.provider}-{row.email_id}-delivery", row.user_id, "created") for row in delivered]
 
 
 def _row(email: NewEmail, status: Status, now: datetime) -> dict[str, object]:

@@ -81,10 +81,8 @@ class Outcome:
     """
 
     email_id: str
-    user_id: str
     status: Status
     reason: str | None = None
-    provider: str | None = None
     provider_message_id: str | None = None
     not_before: datetime | None = None
     attempts: int = 1

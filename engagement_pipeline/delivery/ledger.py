@@ -1,14 +1,16 @@
 """The ledger of e-mails: one row per user, campaign and step, and the only place where a row changes its status.
 
-Sending is one transaction per message: it records what became of the previous message and marks the next one
-`sending`. So a sender that dies leaves at most one row of which anybody must ask whether it was sent.
+Sending is one short transaction per message: it records what became of the previous message and marks the next one
+`sending`. So a sender that dies leaves at most one row of which anybody must ask whether it was sent. What follows from
+closed rows (users' touches, events, the change log) is settled for many at once; until then they stay claimed, so that
+whoever finds the sender gone knows what is still to be settled.
 """
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 
 import sqlalchemy as sa
 
@@ -65,6 +67,9 @@ class Ledger(Protocol):
     def skip(self, worker: str, reasons: Mapping[str, str], now: datetime) -> int:
         """Close rows that this worker has claimed, by email_id, each with the gate's reason; return how many."""
 
+    def settle(self, worker: str, mailer: Mailer, now: datetime) -> int:
+        """Write what follows from the rows that this worker has closed, and give them back; return how many."""
+
     def postpone(self, worker: str, not_before: Mapping[str, datetime]) -> None:
         """Give back rows that this worker has claimed, by email_id, until their moment has come."""
 
@@ -73,6 +78,16 @@ class Ledger(Protocol):
 
     def count_by_status(self, campaign: str) -> dict[Status, int]:
         """Count the campaign's rows."""
+
+    def resolve(self, email_id: str, status: Literal["sent", "failed"], note: str, now: datetime) -> bool:
+        """Take a person's word for what became of an unknown message; False where no such row is unknown."""
+
+    def expire_unknown(self, before: datetime, now: datetime) -> int:
+        """Stop asking about messages handed over before a moment: they stay unknown, and count as sent for ever.
+
+        Returns:
+            How many have expired now.
+        """
 
 
 class SqlLedger:
@@ -114,19 +129,22 @@ class SqlLedger:
     def recover(self, mailer: Mailer, now: datetime) -> Recovery:
         with self._database.read() as connection:
             in_hand = connection.execute(statements.IN_HAND).all()
-            holders = connection.execute(statements.HOLDERS).scalars().all()
+            holders = connection.execute(statements.HOLDERS).all()
         became: Counter[Status] = Counter()
         for row in in_hand:
             if row.claimed_until >= now and not is_gone(row.claimed_by):
                 continue
             accepted = mailer.was_accepted(row.email_id) if row.provider == mailer.name else None
-            outcome = _resolved(row.email_id, row.user_id, accepted, mailer)
-            with self._write() as connection:
+            outcome = _resolved(row.email_id, accepted, mailer)
+            with self._database.write() as connection:
                 if bookkeeping.record(connection, row.claimed_by, outcome, now):
                     became[outcome.status] += 1
         for holder in holders:
-            if is_gone(holder):
-                self.release(holder)
+            if is_gone(holder.claimed_by):
+                self.release(holder.claimed_by)
+                self.settle(holder.claimed_by, mailer, now)
+            elif holder.free_from < now:
+                self.settle(holder.claimed_by, mailer, now)
         sent = became["sent"] + became["delivered"]
         return Recovery(sent=sent, queued=became["queued"], unknown=became["unknown"])
 
@@ -156,7 +174,9 @@ class SqlLedger:
     def advance(
         self, worker: str, finished: Outcome | None, following: Ticket | None, now: datetime, lease_for: timedelta
     ) -> bool:
-        with self._write() as connection:
+        with self._database.write() as connection:
+            if following is not None:
+                bookkeeping.lock_address(connection, following.address_key)
             marked = following is not None and bookkeeping.mark(connection, worker, following, now, lease_for)
             if finished is not None:
                 bookkeeping.record(connection, worker, finished, now)
@@ -165,8 +185,15 @@ class SqlLedger:
     def skip(self, worker: str, reasons: Mapping[str, str], now: datetime) -> int:
         if not reasons:
             return 0
+        with self._database.write() as connection:
+            return sum(
+                bookkeeping.record(connection, worker, Outcome(email_id, "skipped", reason, attempts=0), now)
+                for email_id, reason in reasons.items()
+            )
+
+    def settle(self, worker: str, mailer: Mailer, now: datetime) -> int:
         with self._write() as connection:
-            return bookkeeping.skip(connection, worker, reasons, now)
+            return bookkeeping.settle(connection, worker, mailer.name if mailer.delivers else None, now)
 
     def postpone(self, worker: str, not_before: Mapping[str, datetime]) -> None:
         if not not_before:
@@ -187,6 +214,23 @@ class SqlLedger:
         with self._database.read() as connection:
             return {row[0]: row[1] for row in connection.execute(query.group_by(emails.c.status))}
 
+    def resolve(self, email_id: str, status: Literal["sent", "failed"], note: str, now: datetime) -> bool:
+        values = {"p_email_id": email_id, "p_status": status, "p_reason": note, "p_now": now}
+        with self._write() as connection:
+            user_id = connection.execute(statements.RESOLVE, values).scalar_one_or_none()
+            if user_id is None:
+                return False
+            bookkeeping.touch_users(connection, [user_id], now)
+            change_log.append(connection, [Change("email", email_id, user_id, "updated")], now)
+        return True
+
+    def expire_unknown(self, before: datetime, now: datetime) -> int:
+        with self._write() as connection:
+            expired = connection.execute(statements.EXPIRE, {"p_before": before, "p_now": now}).all()
+            changes = [Change("email", row.email_id, row.user_id, "updated") for row in expired]
+            change_log.append(connection, changes, now)
+        return len(expired)
+
     @contextmanager
     def _write(self) -> Iterator[sa.Connection]:
         with self._database.write() as connection:
@@ -194,9 +238,9 @@ class SqlLedger:
             yield connection
 
 
-def _resolved(email_id: str, user_id: str, accepted: bool | None, mailer: Mailer) -> Outcome:
+def _resolved(email_id: str, accepted: bool | None, mailer: Mailer) -> Outcome:
     if accepted is None:
-        return Outcome(email_id, user_id, "unknown", "sender_stopped")
+        return Outcome(email_id, "unknown", "sender_stopped")
     if not accepted:
-        return Outcome(email_id, user_id, "queued")
-    return Outcome(email_id, user_id, "delivered" if mailer.delivers else "sent", provider=mailer.name)
+        return Outcome(email_id, "queued")
+    return Outcome(email_id, "delivered" if mailer.delivers else "sent")

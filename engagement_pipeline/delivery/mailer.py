@@ -113,5 +113,9 @@ class PausedError(MailerError):
     """The mailer as a whole cannot send: the campaign stops, the rest stays queued."""
 
 
+class HeldBackError(PausedError):
+    """Nothing more may be sent for now, and nothing is wrong: a day's limit is reached, the rest goes another day."""
+
+
 class UncertainError(MailerError):
     """Handed over without an answer: it must not be sent again by itself."""

@@ -1,34 +1,25 @@
 """Empties the ledger: judges each row again, renders it, hands it over and records what became of it."""
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+import threading
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from queue import Queue
+from typing import Final
 
-from engagement_pipeline.cohorts.reasons import Reason
-from engagement_pipeline.delivery.entries import Entry, Outcome, Ticket
-from engagement_pipeline.delivery.judging import Judge, Letter
+from engagement_pipeline.delivery.judging import Judge
+from engagement_pipeline.delivery.lane import Lane, Settler
 from engagement_pipeline.delivery.ledger import Ledger
-from engagement_pipeline.delivery.mailer import (
-    Mailer,
-    Message,
-    PausedError,
-    PermanentError,
-    TransientError,
-    UncertainError,
-)
-from engagement_pipeline.delivery.rendering import CannotRenderError, MessageMaker
+from engagement_pipeline.delivery.mailer import HeldBackError, Mailer, PausedError
+from engagement_pipeline.delivery.pace import Clock, Limits, Pace
+from engagement_pipeline.delivery.preparing import Line, Preparer
+from engagement_pipeline.delivery.rehearsal import rehearse
+from engagement_pipeline.delivery.rendering import MessageMaker
 from engagement_pipeline.delivery.send_report import Progress, SendReport, Tally
-from engagement_pipeline.delivery.statuses import OPEN
 from engagement_pipeline.delivery.workers import new_worker
+from engagement_pipeline.platform.sql import Database
 
-BATCH = 100
-MAX_ATTEMPTS = 5
-
-# Covers one hand-over, not a whole batch: marking a row renews its lease, and rows that wait may change hands freely.
-LEASE_FOR = timedelta(minutes=1)
-
-_FIRST_RETRY = timedelta(minutes=1)
-
-Clock = Callable[[], datetime]
+# Rows that are judged together: enough for SQL to pay, few enough to be sent soon after.
+BATCH: Final = 250
+_SMALLEST_BATCH: Final = 10
 
 
 class Sender:
@@ -36,18 +27,34 @@ class Sender:
 
     Args:
         campaign: whose rows to send.
+        database: where senders share their pace.
         ledger: holds the rows.
         judge: applies the gate.
         maker: renders messages.
         mailer: takes the messages; without one the run is dry.
+        limits: what the system itself allows.
+        lanes: how many messages may be in hand at once.
     """
 
-    def __init__(self, campaign: str, ledger: Ledger, judge: Judge, maker: MessageMaker, mailer: Mailer | None) -> None:
+    def __init__(
+        self,
+        campaign: str,
+        database: Database,
+        ledger: Ledger,
+        judge: Judge,
+        maker: MessageMaker,
+        mailer: Mailer | None,
+        limits: Limits,
+        lanes: int = 1,
+    ) -> None:
         self._campaign = campaign
+        self._database = database
         self._ledger = ledger
         self._judge = judge
         self._maker = maker
         self._mailer = mailer
+        self._limits = limits
+        self._lanes = lanes
 
     def run(self, now: Clock, on_progress: Progress | None = None) -> SendReport:
         """Send what is due, until nothing is.
@@ -56,157 +63,74 @@ class Sender:
 
         Args:
             now: tells the time, timezone-aware.
-            on_progress: called with the number of rows dealt with so far.
+            on_progress: told now and then how it stands.
         """
         tally = Tally(on_progress)
         if self._mailer is None:
-            return self._rehearse(now, tally)
-        recovery = self._ledger.recover(self._mailer, now())
-        tally.count("sent", recovery.sent)
-        tally.count("unknown", recovery.unknown)
-        self._ledger.queue(self._campaign, now())
-        round_ = _Round(self._campaign, self._ledger, self._judge, self._maker, self._mailer, now, tally)
-        stopped = None
+            return rehearse(self._campaign, self._ledger, self._judge, self._maker, now, tally)
+        stopped = held_back = None
         try:
-            while round_.go():
-                pass
+            self._send(self._mailer, now, tally)
+        except HeldBackError as error:
+            held_back = error.reason
         except PausedError as error:
             stopped = error.reason
         finally:
-            round_.end()
-        rows = self._ledger.count_by_status(self._campaign)
-        return tally.report(waiting=rows.get("queued", 0) + rows.get("sending", 0), stopped=stopped)
+            self._mailer.close()
+        return tally.report(self._waiting(), held_back=held_back, stopped=stopped)
 
-    def _rehearse(self, now: Clock, tally: Tally) -> SendReport:
-        written_to: set[str] = set()
-        after: Entry | None = None
-        while entries := self._ledger.due(self._campaign, now(), BATCH, after):
-            judged = self._judge.judge(entries, now())
-            for reason in judged.refused.values():
-                tally.skip(reason)
-            for letter in judged.letters:
-                self._rehearse_one(letter, now(), written_to, tally)
-            after = entries[-1]
-        rows = self._ledger.count_by_status(self._campaign)
-        return tally.report(waiting=sum(rows.get(status, 0) for status in OPEN) - tally.done, dry_run=True)
-
-    def _rehearse_one(self, letter: Letter, now: datetime, written_to: set[str], tally: Tally) -> None:
-        if letter.address_key in written_to:
-            tally.skip(Reason.ADDRESS_COOL_DOWN.value)
+    def _send(self, mailer: Mailer, now: Clock, tally: Tally) -> None:
+        recovery = self._ledger.recover(mailer, now())
+        tally.count("sent", recovery.sent)
+        tally.count("unknown", recovery.unknown)
+        self._ledger.queue(self._campaign, now())
+        tally.waiting_at_start = self._waiting() + tally.done
+        if not self._ledger.due(self._campaign, now(), 1, None):
             return
+        pace = Pace(self._database, mailer.name, mailer.allowance(), self._limits, now)
         try:
-            self._maker.make(letter.entry, letter.email, letter.user.name, now)
-        except CannotRenderError as error:
-            tally.skip(error.reason)
-            return
-        written_to.add(letter.address_key)
-        tally.count("sent")
+            while self._round(mailer, pace, now, tally):
+                pass
+        finally:
+            pace.give_back()
 
-
-class _Round:
-    """One sender's turn with its claimed rows."""
-
-    def __init__(
-        self, campaign: str, ledger: Ledger, judge: Judge, maker: MessageMaker, mailer: Mailer, now: Clock, tally: Tally
-    ) -> None:
-        self._campaign = campaign
-        self._ledger = ledger
-        self._judge = judge
-        self._maker = maker
-        self._mailer = mailer
-        self._now = now
-        self._tally = tally
-        self._worker = new_worker()
-
-    def go(self) -> bool:
+    def _round(self, mailer: Mailer, pace: Pace, now: Clock, tally: Tally) -> bool:
         """Go once through all rows that are due; tell whether any was dealt with, so that going again may find more."""
-        done = self._tally.done
-        after: Entry | None = None
-        while entries := self._ledger.lease(self._campaign, self._now(), BATCH, after, self._worker, LEASE_FOR):
-            self._deal_with(entries)
-            after = entries[-1]
-        return self._tally.done > done
-
-    def end(self) -> None:
-        """Give back what is still claimed."""
-        self._ledger.release(self._worker)
-
-    def _deal_with(self, entries: list[Entry]) -> None:
-        judged = self._judge.judge(entries, self._now())
-        ready: list[tuple[Letter, Message]] = []
-        for letter in judged.letters:
-            try:
-                message = self._maker.make(letter.entry, letter.email, letter.user.name, self._now())
-            except CannotRenderError as error:
-                judged.refused[letter.entry.email_id] = error.reason
-            else:
-                ready.append((letter, message))
-        self._ledger.skip(self._worker, judged.refused, self._now())
-        for reason in judged.refused.values():
-            self._tally.skip(reason)
-        self._ledger.postpone(self._worker, judged.not_before)
-        self._send(ready)
-
-    def _send(self, ready: list[tuple[Letter, Message]]) -> None:
-        finished: Outcome | None = None
-        outdated: list[str] = []
-        for letter, message in ready:
-            if self._ledger.advance(self._worker, finished, self._ticket(letter), self._now(), LEASE_FOR):
-                finished = self._hand_over(letter.entry, message)
-            else:
-                finished = None
-                outdated.append(message.email_id)
-        if finished is not None:
-            self._ledger.advance(self._worker, finished, None, self._now(), LEASE_FOR)
-        if outdated:
-            # Something changed between the gate and the mark: judged anew in the next round.
-            self._ledger.release(self._worker, outdated)
-
-    def _ticket(self, letter: Letter) -> Ticket:
-        return Ticket(
-            email_id=letter.entry.email_id,
-            user_id=letter.user.user_id,
-            user_version=letter.user.version,
-            address_key=letter.address_key,
-            address_touched_at=letter.address.last_touch_at,
-            provider=self._mailer.name,
-        )
-
-    def _hand_over(self, entry: Entry, message: Message) -> Outcome:
+        done = tally.dealt_with
+        worker = new_worker()
+        settler = Settler(self._ledger, worker, mailer, now)
+        lanes = [Lane(self._ledger, mailer, pace, settler, worker, now, tally) for _ in range(self._lanes)]
+        preparer = Preparer(self._campaign, self._ledger, self._judge, self._maker, worker, now, tally)
+        batch = max(_SMALLEST_BATCH, min(BATCH, pace.ahead or BATCH))
         try:
-            receipt = self._mailer.send(message)
-        except PausedError:
-            back = Outcome(entry.email_id, entry.user_id, "queued", attempts=0)
-            self._ledger.advance(self._worker, back, None, self._now(), LEASE_FOR)
-            raise
-        except PermanentError as error:
-            return self._failed(entry, error.reason)
-        except UncertainError as error:
-            self._tally.count("unknown")
-            return Outcome(entry.email_id, entry.user_id, "unknown", error.reason)
-        except TransientError as error:
-            return self._try_later(entry, error.reason)
-        self._tally.count("sent")
-        return Outcome(
-            entry.email_id,
-            entry.user_id,
-            "delivered" if self._mailer.delivers else "sent",
-            provider=self._mailer.name,
-            provider_message_id=receipt.message_id,
-        )
+            _run_together(preparer, lanes, batch)
+        finally:
+            self._ledger.release(worker)
+            settler.settle()
+        return tally.dealt_with > done
 
-    def _try_later(self, entry: Entry, reason: str) -> Outcome:
-        attempts = entry.attempts + 1
-        if attempts >= MAX_ATTEMPTS:
-            return self._failed(entry, reason)
-        not_before = self._now() + retry_delay(attempts)
-        return Outcome(entry.email_id, entry.user_id, "queued", reason, not_before=not_before)
-
-    def _failed(self, entry: Entry, reason: str) -> Outcome:
-        self._tally.count("failed")
-        return Outcome(entry.email_id, entry.user_id, "failed", reason)
+    def _waiting(self) -> int:
+        rows = self._ledger.count_by_status(self._campaign)
+        return rows.get("queued", 0) + rows.get("sending", 0)
 
 
-def retry_delay(attempts: int) -> timedelta:
-    """Return how long to wait after the given number of failed attempts: 1 minute, then four times as long each."""
-    return _FIRST_RETRY * int(4 ** (attempts - 1))
+def _run_together(preparer: Preparer, lanes: list[Lane], batch: int) -> None:
+    line: Line = Queue(batch)
+    stop = threading.Event()
+    with ThreadPoolExecutor(1 + len(lanes)) as pool:
+        try:
+            jobs = [pool.submit(preparer.run, line, batch, len(lanes), stop)]
+            jobs += [pool.submit(lane.run, line, stop) for lane in lanes]
+            wait(jobs, return_when=FIRST_EXCEPTION)
+        finally:
+            stop.set()
+    _raise_the_gravest(jobs)
+
+
+def _raise_the_gravest(jobs: list[Future[None]]) -> None:
+    """Raise what went wrong: a fault of ours before a provider's pause, that before a day's limit."""
+    errors = [error for job in jobs if (error := job.exception()) is not None]
+    gravity = (HeldBackError, PausedError, BaseException)
+    errors.sort(key=lambda error: next(place for place, kind in enumerate(gravity) if isinstance(error, kind)))
+    if errors:
+        raise errors[-1]

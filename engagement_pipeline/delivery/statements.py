@@ -10,7 +10,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from engagement_pipeline.delivery import statuses
 from engagement_pipeline.delivery.entries import Entry
 from engagement_pipeline.delivery.statuses import Status
-from engagement_pipeline.delivery.tables import email_events, emails, suppressions
+from engagement_pipeline.delivery.tables import emails, suppressions
 from engagement_pipeline.platform.sql import UtcDateTime
 from engagement_pipeline.users.tables import users
 
@@ -97,6 +97,10 @@ def _mark_sending() -> sa.Update:
 
 MARK_SENDING: Final = _mark_sending()
 
+LOCK_ADDRESS: Final = sa.select(
+    sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(sa.bindparam("p_address_key", type_=sa.Text), 0))
+)
+
 
 def _outcome(status: Status) -> sa.Update:
     values: dict[str, Any] = {
@@ -104,14 +108,15 @@ def _outcome(status: Status) -> sa.Update:
         "reason": sa.bindparam("p_reason"),
         "attempts": emails.c.attempts + sa.bindparam("p_attempts"),
         "not_before": sa.bindparam("p_not_before", type_=UtcDateTime),
-        "claimed_by": None,
-        "claimed_until": None,
+        "claimed_by": sa.bindparam("p_worker"),
         "updated_at": sa.bindparam("p_now", type_=UtcDateTime),
     }
     if status in statuses.EMAILED:
         values["provider_message_id"] = sa.func.coalesce(sa.bindparam("p_message_id"), emails.c.provider_message_id)
     else:
         values["sent_at"] = None
+    if status == "queued":
+        values |= {"claimed_by": None, "claimed_until": None}
     # A row that a successor has taken over is its to record, unless it was left as unknown: then our word resolves it.
     mine = sa.or_(emails.c.status == "unknown", emails.c.claimed_by == sa.bindparam("p_worker"))
     return (
@@ -130,15 +135,12 @@ OUTCOME: Final[dict[Status, sa.Update]] = {
 _TOUCHED_AT: Final = sa.case((emails.c.status == "held_out", emails.c.decided_at), else_=emails.c.sent_at)
 
 
-_CLOSED_ROWS: Final = sa.select(emails.c.user_id, emails.c.status, _TOUCHED_AT.label("touched_at")).where(
-    _is_one_of(emails.c.status, statuses.CLOSED)
+# What users' steps and touches are derived from.
+CLOSED_ROWS: Final = (
+    sa.select(emails.c.user_id, emails.c.status, _TOUCHED_AT.label("touched_at"))
+    .where(_is_one_of(emails.c.status, statuses.CLOSED))
+    .where(emails.c.user_id.in_(sa.bindparam("p_user_ids", expanding=True)))
 )
-
-# What users' steps and touches are derived from: one user's after each message, many users' when they are held out.
-CLOSED_ROWS_OF_ONE: Final = _CLOSED_ROWS.where(emails.c.user_id == sa.bindparam("p_user_id"))
-CLOSED_ROWS_OF_MANY: Final = _CLOSED_ROWS.where(emails.c.user_id.in_(sa.bindparam("p_user_ids", expanding=True)))
-
-ADD_EVENT: Final = sa.insert(email_events)
 
 
 def last_touches(address_keys: Sequence[str]) -> sa.Select[Any]:
@@ -155,9 +157,22 @@ IN_HAND: Final = sa.select(
     emails.c.email_id, emails.c.user_id, emails.c.provider, emails.c.claimed_by, emails.c.claimed_until
 ).where(emails.c.status == "sending")
 
+# By whom rows are held, and since when at least one of them is free for others.
 HOLDERS: Final = (
-    sa.select(emails.c.claimed_by).distinct().where(emails.c.status == "queued", emails.c.claimed_by.is_not(None))
+    sa.select(emails.c.claimed_by, sa.func.min(emails.c.claimed_until, type_=UtcDateTime).label("free_from"))
+    .where(emails.c.claimed_by.is_not(None))
+    .group_by(emails.c.claimed_by)
 )
+
+_CLOSED_BY: Final = sa.and_(
+    emails.c.claimed_by == sa.bindparam("p_worker"), _is_one_of(emails.c.status, statuses.CLOSED)
+)
+
+UNSETTLED: Final = sa.select(
+    emails.c.email_id, emails.c.user_id, emails.c.address_key, emails.c.status, emails.c.provider, emails.c.sent_at
+).where(_CLOSED_BY)
+
+SETTLED: Final = sa.update(emails).where(_CLOSED_BY).values(claimed_by=None, claimed_until=None)
 
 RELEASE: Final = (
     sa.update(emails)
@@ -167,4 +182,25 @@ RELEASE: Final = (
 
 POSTPONE: Final = RELEASE.where(emails.c.email_id == sa.bindparam("p_email_id")).values(
     not_before=sa.bindparam("p_not_before", type_=UtcDateTime)
+)
+
+RESOLVE: Final = (
+    sa.update(emails)
+    .where(emails.c.email_id == sa.bindparam("p_email_id"), emails.c.status == "unknown")
+    .values(
+        status=sa.bindparam("p_status"),
+        reason=sa.bindparam("p_reason"),
+        updated_at=sa.bindparam("p_now", type_=UtcDateTime),
+    )
+    .returning(emails.c.user_id)
+)
+
+EXPIRED: Final = "expired"
+
+EXPIRE: Final = (
+    sa.update(emails)
+    .where(emails.c.status == "unknown", emails.c.sent_at < sa.bindparam("p_before", type_=UtcDateTime))
+    .where(emails.c.reason.is_distinct_from(EXPIRED))
+    .values(reason=EXPIRED, updated_at=sa.bindparam("p_now", type_=UtcDateTime))
+    .returning(emails.c.email_id, emails.c.user_id)
 )

@@ -78,4 +78,6 @@ send_pace = sa.Table(
     sa.Column("next_at", UtcDateTime, nullable=False),
     sa.Column("day", sa.Date, nullable=False),
     sa.Column("taken_on_day", sa.Integer, nullable=False),
+    # What the provider's own quota leaves, as last asked and counted down since; empty where it has none.
+    sa.Column("left_of_quota", sa.Integer),
 )

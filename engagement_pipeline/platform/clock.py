@@ -1,5 +1,6 @@
 """The only place that reads the clock. Everything else takes the time as a parameter."""
 
+import time
 from datetime import date, datetime, timezone
 
 
@@ -11,3 +12,8 @@ def now() -> datetime:
 def today() -> date:
     """Return the current day in UTC: the day that scores are computed as of."""
     return now().date()
+
+
+def monotonic() -> float:
+    """Return seconds that only ever grow, for measuring how long something takes."""
+    return time.monotonic()

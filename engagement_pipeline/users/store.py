@@ -27,7 +27,7 @@ from engagement_pipeline.users.rows import (
 )
 from engagement_pipeline.users.tables import orders, users
 
-__all__ = ["SqlUserStore", "StoredUser", "UnknownUserError", "WriteCounts", "record_touches"]
+__all__ = ["SqlUserStore", "StoredUser", "Touches", "UnknownUserError", "WriteCounts", "record_touches"]
 
 _ORDER_COLUMNS = ("user_id", "ordered_at", "total_value", "item_count", "status", "updated_at")
 # What an update of a user sets; touches, steps and the date of creation stay.
@@ -200,40 +200,60 @@ class SqlUserStore:
         }
 
 
-def record_touches(
-    connection: sa.Connection,
-    user_id: str,
-    touched_at: Sequence[datetime],
-    last_email_at: datetime | None,
-    steps: int,
-    now: datetime,
-) -> None:
-    """Write a user's touches and what follows from them, in the caller's writing transaction.
+@dataclass(frozen=True)
+class Touches:
+    """What the ledger says of one user.
 
-    Args:
-        connection: a writing transaction. Where it also locks other rows, call `change_log.lock` first.
-        user_id: a user deleted in the meantime is passed over: there is nothing left to protect.
+    Attributes:
         touched_at: all moments of e-mails sent and hold-out decisions; the newest 20 are kept.
         last_email_at: the newest real e-mail, or None.
         steps: number of the user's closed ledger rows.
-        now: the moment of the change.
+    """
+
+    user_id: str
+    touched_at: Sequence[datetime]
+    last_email_at: datetime | None
+    steps: int
+
+
+def record_touches(connection: sa.Connection, batch: Sequence[Touches], now: datetime) -> None:
+    """Write users' touches and what follows from them, in the caller's writing transaction.
+
+    Users deleted in the meantime are passed over: there is nothing left to protect. Where the transaction also locks
+    other rows, call `change_log.lock` first.
     """
     change_log.lock(connection)
-    row = connection.execute(sa.select(users.c.last_order_at).where(users.c.user_id == user_id)).one_or_none()
-    if row is None:
-        return
-    connection.execute(
-        sa.update(users)
-        .where(users.c.user_id == user_id)
-        .values(
-            **touch_columns(touched_at, row.last_order_at),
-            last_email_at=last_email_at,
-            steps=steps,
-            version=users.c.version + 1,
-            updated_at=now,
-        )
+    last_order_at: dict[str, datetime | None] = {}
+    for chunk in chunks(touches.user_id for touches in batch):
+        query = sa.select(users.c.user_id, users.c.last_order_at).where(users.c.user_id.in_(chunk))
+        last_order_at.update((row.user_id, row.last_order_at) for row in connection.execute(query))
+    rows = [
+        {
+            "p_user_id": touches.user_id,
+            **touch_columns(touches.touched_at, last_order_at[touches.user_id]),
+            "last_email_at": touches.last_email_at,
+            "steps": touches.steps,
+            "updated_at": now,
+        }
+        for touches in batch
+        if touches.user_id in last_order_at
+    ]
+    if rows:
+        connection.execute(_TOUCH, rows)
+    change_log.append(connection, [Change("touch", row["p_user_id"], row["p_user_id"], "updated") for row in rows], now)
+
+
+_TOUCH = (
+    sa.update(users)
+    .where(users.c.user_id == sa.bindparam("p_user_id"))
+    .values(
+        version=users.c.version + 1,
+        **{
+            name: sa.bindparam(name)
+            for name in ("touched_at", "last_touch_at", "touches_since_order", "last_email_at", "steps", "updated_at")
+        },
     )
-    change_log.append(connection, [Change("touch", user_id, user_id, "updated")], now)
+)
 
 
 def _users(connection: sa.Connection, user_ids: Iterable[str]) -> list[StoredUser]:

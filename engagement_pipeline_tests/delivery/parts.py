@@ -12,6 +12,7 @@ from engagement_pipeline.copywriting.copy import Copy
 from engagement_pipeline.delivery.entries import NewEmail
 from engagement_pipeline.delivery.judging import Judge
 from engagement_pipeline.delivery.ledger import SqlLedger
+from engagement_pipeline.delivery.limits import SendingLimits
 from engagement_pipeline.delivery.mailer import Mailer
 from engagement_pipeline.delivery.rendering import MessageMaker
 from engagement_pipeline.delivery.sender import Sender
@@ -90,9 +91,13 @@ class Parts:
         self.ledger.create_drafts(drafts, now)
         return drafts
 
-    def sender(self, mailer: Mailer | None, gate: GateSettings = GATE) -> Sender:
+    def sender(
+        self, mailer: Mailer | None, gate: GateSettings = GATE, *, lanes: int = 1, warming_up: bool = False
+    ) -> Sender:
         judge = Judge(self.ledger, self.store, gate, ScoringSettings(), SECRET)
-        return Sender(CAMPAIGN, self.ledger, judge, MessageMaker(brand(), SECRET), mailer)
+        limits = SendingLimits(self.database, warming_up=warming_up)
+        maker = MessageMaker(brand(), SECRET)
+        return Sender(CAMPAIGN, self.database, self.ledger, judge, maker, mailer, limits, lanes)
 
     def rows(self) -> dict[str, sa.Row[tuple[object, ...]]]:
         """Return all ledger rows by user."""

@@ -17,7 +17,7 @@ from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import CAMPAIGN, Parts, silent_user
 
 LEASE = timedelta(minutes=1)
-LATER = NOW + timedelta(minutes=5)
+LATER = NOW + timedelta(minutes=10)
 US = "this-host:1:aaaa:1"
 THEM = "another-host:1:bbbb:1"
 
@@ -52,18 +52,19 @@ def mark(parts: Parts, worker: str, entry: Entry, now: datetime = NOW) -> bool:
 
 
 def record(parts: Parts, worker: str, entry: Entry, status: str, now: datetime = NOW) -> None:
-    outcome = Outcome(entry.email_id, entry.user_id, status, provider="outbox")  # type: ignore[arg-type]
+    outcome = Outcome(entry.email_id, status)  # type: ignore[arg-type]
     parts.ledger.advance(worker, outcome, None, now, LEASE)
+    parts.ledger.settle(worker, Provider(None, delivers=True), now)
 
 
 class Provider:
     """Answers what it is told to about any e-mail."""
 
     name = "outbox"
-    delivers = False
 
-    def __init__(self, answer: bool | None) -> None:
+    def __init__(self, answer: bool | None, *, delivers: bool = False) -> None:
         self.answer = answer
+        self.delivers = delivers
 
     def allowance(self) -> Allowance:
         raise AssertionError
@@ -167,11 +168,14 @@ def test_one_transaction_records_the_previous_and_marks_the_next(parts: Parts) -
     queued(parts, 2)
     first, second = lease(parts, US)
     assert mark(parts, US, first)
-    outcome = Outcome(first.email_id, first.user_id, "sent", provider="ses", provider_message_id="id-1")
+    outcome = Outcome(first.email_id, "sent", provider_message_id="id-1")
     assert parts.ledger.advance(US, outcome, ticket(parts, second), NOW, LEASE)
     assert list(parts.statuses().values()) == ["sent", "sending"]
     row = parts.rows()[first.user_id]
-    assert (row.provider_message_id, row.attempts, row.sent_at, row.claimed_by) == ("id-1", 1, NOW, None)
+    assert (row.provider_message_id, row.attempts, row.sent_at, row.claimed_by) == ("id-1", 1, NOW, US)
+    assert parts.ledger.settle(US, Provider(None), NOW) == 1
+    assert parts.ledger.settle(US, Provider(None), NOW) == 0
+    assert parts.rows()[first.user_id].claimed_by is None
     user = parts.store.get_user(first.user_id)
     assert user is not None
     assert (user.steps, user.last_touch_at, user.last_email_at) == (1, NOW, NOW)
@@ -218,6 +222,7 @@ def test_skipping_closes_with_a_reason_and_is_no_touch(parts: Parts) -> None:
     mine, _ = lease(parts, US)
     assert parts.ledger.skip(US, {mine.email_id: "no_consent"}, NOW) == 1
     assert parts.ledger.skip(US, {mine.email_id: "no_consent"}, NOW) == 0
+    assert parts.ledger.settle(US, Provider(None), NOW) == 1
     row = parts.rows()[mine.user_id]
     assert (row.status, row.reason, row.attempts) == ("skipped", "no_consent", 0)
     user = parts.store.get_user(mine.user_id)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from engagement_pipeline.delivery import suppressions
+from engagement_pipeline.delivery.lane import MAX_ATTEMPTS, retry_delay
 from engagement_pipeline.delivery.mailer import (
     Allowance,
     MailerError,
@@ -17,7 +18,8 @@ from engagement_pipeline.delivery.mailer import (
     UncertainError,
 )
 from engagement_pipeline.delivery.outbox import OutboxMailer
-from engagement_pipeline.delivery.sender import MAX_ATTEMPTS, retry_delay
+from engagement_pipeline.delivery.preparing import LEASE_FOR
+from engagement_pipeline.delivery.send_report import SendReport
 from engagement_pipeline.platform.settings import GateSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.addresses import address_key
@@ -73,12 +75,12 @@ class Grumpy:
 
 def test_everybody_due_gets_one_email_and_a_second_run_sends_nothing(parts: Parts, outbox: Path) -> None:
     drafted(parts, *(silent_user(number) for number in range(250)))
-    seen: list[int] = []
+    seen: list[SendReport] = []
     report = parts.sender(OutboxMailer(outbox)).run(at(NOW), seen.append)
     assert (report.sent, report.eligible, report.waiting) == (250, 250, 0)
     assert set(parts.statuses().values()) == {"delivered"}
     assert outbox_ids(outbox) == sorted(row.email_id for row in parts.rows().values())
-    assert seen[-1] == 250
+    assert seen[-1] == report
     again = parts.sender(OutboxMailer(outbox)).run(at(NOW))
     assert again.eligible == 0
     assert len(outbox_ids(outbox)) == 250
@@ -248,7 +250,7 @@ def test_an_unforeseen_error_leaves_one_row_to_be_asked_about_and_frees_the_rest
     with pytest.raises(RuntimeError):
         parts.sender(Broken(outbox)).run(at(NOW))
     assert parts.ledger.count_by_status(CAMPAIGN) == {"queued": 4, "sending": 1}
-    report = parts.sender(OutboxMailer(outbox)).run(at(NOW + timedelta(minutes=2)))
+    report = parts.sender(OutboxMailer(outbox)).run(at(NOW + 2 * LEASE_FOR))
     assert (report.sent, report.eligible) == (5, 5)
     assert len(outbox_ids(outbox)) == 5
 

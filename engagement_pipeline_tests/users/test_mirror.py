@@ -17,7 +17,7 @@ from engagement_pipeline.users.mirror import ForeignStoreError, pull
 from engagement_pipeline.users.mirror_rows import USERS
 from engagement_pipeline.users.models import OrderStatus
 from engagement_pipeline.users.rejects import Reject
-from engagement_pipeline.users.store import SqlUserStore, record_touches
+from engagement_pipeline.users.store import SqlUserStore, Touches, record_touches
 from engagement_pipeline.users.tables import orders, users
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.users.builders import later, newest_seq, order, scratch_database, store_of, user
@@ -72,7 +72,7 @@ def test_then_only_changes(database: Database, con: duckdb.DuckDBPyConnection) -
     assert pull(con, database) == mirror.PullReport(seq=before.seq)
     store.put_orders([order("d", "u1", days_ago=1)], later(1))
     with database.write() as connection:
-        record_touches(connection, "u2", [NOW], NOW, 1, NOW)
+        record_touches(connection, [Touches("u2", [NOW], NOW, 1)], NOW)
     store.record_rejects([reject(2)], NOW)
     report = pull(con, database)
     assert (report.users, report.orders, report.rejected, report.full) == (2, 1, 1, False)
@@ -200,7 +200,7 @@ def _do(store: SqlUserStore, database: Database, operation: str, who: int, what:
         return
     elif operation == "touch":
         with database.write() as connection:
-            record_touches(connection, user_id, [NOW - timedelta(days=what)], None, what, NOW)
+            record_touches(connection, [Touches(user_id, [NOW - timedelta(days=what)], None, what)], NOW)
     else:
         status = OrderStatus.CANCELLED if operation == "cancel" else OrderStatus.DELIVERED
         store.put_orders([order(f"o{what}", user_id, days_ago=what + 1, status=status)], NOW)

@@ -10,7 +10,7 @@ from engagement_pipeline.platform.change_log import Change
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.keys import SecretKeyChangedError
 from engagement_pipeline.users.models import OrderStatus
-from engagement_pipeline.users.store import SqlUserStore, StoredUser, UnknownUserError, WriteCounts, record_touches
+from engagement_pipeline.users.store import SqlUserStore, StoredUser, Touches, UnknownUserError, WriteCounts, record_touches
 from engagement_pipeline.users.tables import orders, users
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.users.builders import later, log_of, newest_seq, order, store_of, user
@@ -144,7 +144,7 @@ def test_a_failing_transaction_leaves_neither_rows_nor_log(database: Database) -
 
     def fail() -> None:
         with database.write() as connection:
-            record_touches(connection, "u1", [NOW], NOW, 1, NOW)
+            record_touches(connection, [Touches("u1", [NOW], NOW, 1)], NOW)
             change_log.append(connection, [Change("email", "e1", "u1", "created")], NOW)
             raise RuntimeError("the process dies here")
 
@@ -159,7 +159,7 @@ def test_rows_and_log_become_visible_together(database: Database) -> None:
     store = store_of(database)
     store.put_users([user("u1")], NOW)
     with database.write() as connection:
-        record_touches(connection, "u1", [NOW], NOW, 1, NOW)
+        record_touches(connection, [Touches("u1", [NOW], NOW, 1)], NOW)
         with database.read() as reader:
             entries = reader.execute(sa.select(sa.func.count()).where(change_log.change_log.c.entity == "touch"))
             steps = reader.execute(sa.select(users.c.steps)).scalar_one()
@@ -186,7 +186,7 @@ def test_touches_are_kept_newest_first_and_counted_since_the_last_order(database
     store.put_orders([order("a", days_ago=30)], NOW)
     moments = [NOW - timedelta(days=days) for days in (60, 2, 30, 10)]
     with database.write() as connection:
-        record_touches(connection, "u1", moments, moments[3], 4, NOW)
+        record_touches(connection, [Touches("u1", moments, moments[3], 4)], NOW)
     got = stored(store)
     assert got.touched_at == tuple(sorted(moments, reverse=True))
     # The touch at the very moment of the order came before it.
@@ -202,7 +202,7 @@ def test_at_most_twenty_touches_are_kept(database: Database) -> None:
     store = store_of(database)
     store.put_users([user("u1")], NOW)
     with database.write() as connection:
-        record_touches(connection, "u1", [NOW - timedelta(days=days) for days in range(50)], NOW, 50, NOW)
+        record_touches(connection, [Touches("u1", [NOW - timedelta(days=days) for days in range(50)], NOW, 50)], NOW)
     got = stored(store)
     assert len(got.touched_at) == 20
     assert got.touched_at[0] == NOW
@@ -213,7 +213,7 @@ def test_describing_a_user_anew_keeps_orders_and_touches(database: Database) -> 
     store.put_users([user("u1")], NOW)
     store.put_orders([order("a")], NOW)
     with database.write() as connection:
-        record_touches(connection, "u1", [NOW], NOW, 1, NOW)
+        record_touches(connection, [Touches("u1", [NOW], NOW, 1)], NOW)
     store.put_users([user("u1", name="Another Name")], NOW)
     got = stored(store)
     assert (got.order_count, got.steps, got.touched_at, got.touches_since_order) == (1, 1, (NOW,), 1)
@@ -221,7 +221,7 @@ def test_describing_a_user_anew_keeps_orders_and_touches(database: Database) -> 
 
 def test_touches_of_a_deleted_user_are_passed_over(database: Database) -> None:
     with database.write() as connection:
-        record_touches(connection, "ghost", [NOW], NOW, 1, NOW)
+        record_touches(connection, [Touches("ghost", [NOW], NOW, 1)], NOW)
     assert log_of(database) == []
 
 

@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("next_at", UtcDateTime(), nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("taken_on_day", sa.Integer(), nullable=False),
+        sa.Column("left_of_quota", sa.Integer()),
         sa.PrimaryKeyConstraint("provider", name=op.f("pk_send_pace")),
     )
 
