@@ -1,8 +1,13 @@
-"""The list of addresses that must not be written to. It knows addresses by their key only and beats everything else."""
+"""The list of addresses that must not be written to. It knows addresses by their key only and beats everything else.
 
+Reasons and sources are codes, not texts: they are shown in logs, metadata and the warehouse, where no address may be.
+"""
+
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -10,6 +15,12 @@ from engagement_pipeline.delivery.tables import suppressions
 from engagement_pipeline.platform import change_log
 from engagement_pipeline.platform.change_log import Change
 from engagement_pipeline.platform.sql import insert_or_ignore
+from engagement_pipeline.users.addresses import address_key
+
+REASON: Final = re.compile(r"[a-z0-9][a-z0-9_]{0,31}", re.ASCII)
+SOURCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}", re.ASCII)
+
+_KEY = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -22,17 +33,40 @@ class Suppression:
     suppressed_at: datetime
 
 
+def key_of(address_or_key: str, secret: str) -> str:
+    """Return the key of an address, or the key itself where that is what is given.
+
+    Raises:
+        InvalidAddressError: it is neither.
+    """
+    given = address_or_key.strip().lower()
+    return given if is_key(given) else address_key(address_or_key, secret)
+
+
+def is_key(text: str) -> bool:
+    return _KEY.fullmatch(text) is not None
+
+
 def add(connection: sa.Connection, address_key: str, reason: str, source: str, now: datetime) -> bool:
     """Put an address on the list; the first reason stays. Tell whether it is new there."""
-    row = {"address_key": address_key, "reason": reason, "source": source, "suppressed_at": now}
-    if insert_or_ignore(connection, suppressions, [row]) == 0:
-        return False
-    change_log.append(connection, [Change("suppression", address_key, None, "created")], now)
-    return True
+    return add_many(connection, [Suppression(address_key, reason, source, now)], now) == 1
+
+
+def add_many(connection: sa.Connection, entries: Sequence[Suppression], now: datetime) -> int:
+    """Put addresses on the list, in a writing transaction; what is there stays as it is. Return how many are new."""
+    new = {entry.address_key: entry for entry in reversed(entries)}
+    change_log.lock(connection)
+    known = sa.select(suppressions.c.address_key).where(suppressions.c.address_key.in_(new))
+    for key in connection.execute(known).scalars().all():
+        del new[key]
+    insert_or_ignore(connection, suppressions, [asdict(entry) for entry in new.values()])
+    change_log.append(connection, [Change("suppression", key, None, "created") for key in new], now)
+    return len(new)
 
 
 def remove(connection: sa.Connection, address_key: str, now: datetime) -> bool:
     """Take an address off the list; tell whether it was there."""
+    change_log.lock(connection)
     removed = connection.execute(sa.delete(suppressions).where(suppressions.c.address_key == address_key))
     if removed.rowcount == 0:
         return False
@@ -41,11 +75,29 @@ def remove(connection: sa.Connection, address_key: str, now: datetime) -> bool:
 
 
 def is_suppressed(connection: sa.Connection, address_key: str) -> bool:
-    query = sa.select(sa.exists().where(suppressions.c.address_key == address_key))
-    return bool(connection.execute(query).scalar_one())
+    return find(connection, address_key) is not None
 
 
-def list_suppressions(connection: sa.Connection, limit: int) -> Sequence[Suppression]:
-    """Return the newest entries."""
+def find(connection: sa.Connection, address_key: str) -> Suppression | None:
+    """Return why an address is on the list, or None if it is not."""
+    row = connection.execute(sa.select(suppressions).where(suppressions.c.address_key == address_key)).one_or_none()
+    return None if row is None else Suppression(**row._mapping)
+
+
+def list_suppressions(
+    connection: sa.Connection, limit: int, *, reason: str | None = None, source: str | None = None
+) -> Sequence[Suppression]:
+    """Return the newest entries, of all or of one reason or source."""
     newest = sa.select(suppressions).order_by(suppressions.c.suppressed_at.desc(), suppressions.c.address_key)
+    if reason is not None:
+        newest = newest.where(suppressions.c.reason == reason)
+    if source is not None:
+        newest = newest.where(suppressions.c.source == source)
     return [Suppression(**row._mapping) for row in connection.execute(newest.limit(limit))]
+
+
+def count_by_reason(connection: sa.Connection) -> dict[str, int]:
+    """Return how many addresses are on the list for each reason, most frequent first."""
+    number = sa.func.count().label("number")
+    query = sa.select(suppressions.c.reason, number).group_by(suppressions.c.reason)
+    return {row.reason: row.number for row in connection.execute(query.order_by(number.desc(), suppressions.c.reason))}
