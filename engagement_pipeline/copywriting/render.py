@@ -15,6 +15,10 @@ from engagement_pipeline.copywriting.text import is_visible
 # RFC 5322 asks for lines under 78 characters; mail programs that quote them need some of that.
 _TEXT_WIDTH = 72
 
+# After the preheader, inboxes go on with whatever text comes next in the e-mail. This fills their line with nothing: a
+# joiner that cannot be seen, a non-joiner and a space that is not collapsed.
+_PADDING = "\u034f\u200c\u00a0" * 100
+
 
 @dataclass(frozen=True)
 class Recipient:
@@ -88,6 +92,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["wrapped"] = _wrapped
+    environment.globals["padding"] = _PADDING
     return environment
 
 

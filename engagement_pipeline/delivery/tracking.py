@@ -19,8 +19,8 @@ from engagement_pipeline.delivery import tokens
 # links before they deliver: https://campus.barracuda.com/product/sentinel/doc/498468311/unwanted-link-clicks
 SECONDS_TO_READ: Final = 10.0
 
-# No program of a person sends longer ones; the patterns take time that grows with the square of the length.
-_LONGEST_USER_AGENT: Final = 512
+# Whoever it is, says so at the beginning; the robots' patterns take time that grows with the square of the length.
+_JUDGED: Final = 512
 
 _MACHINES: Final = re.compile(
     # Apple Mail Privacy Protection loads all images, read or not, as this and nothing more:
@@ -79,8 +79,8 @@ def is_machine(
         prefetch: whether the request said that nobody has asked for it yet.
         seconds_since_sent: since the message was handed over; None where that is not known.
     """
-    agent = (user_agent or "").strip()
-    if not agent or len(agent) > _LONGEST_USER_AGENT or method != "GET" or prefetch:
+    agent = (user_agent or "").strip()[:_JUDGED]
+    if not agent or method != "GET" or prefetch:
         return True
     if seconds_since_sent is not None and seconds_since_sent < SECONDS_TO_READ:
         return True

@@ -53,14 +53,29 @@ def test_html_is_complete_and_fetches_nothing() -> None:
 def test_the_preheader_is_first_and_hidden() -> None:
     email = rendered()
     body = email.html.split("<body", 1)[1]
-    assert re.search(rf'<div style="display:none;[^"]*">{re.escape(email.preheader)}</div>', body)
+    hidden = re.search(rf'<div style="display:none;[^"]*">{re.escape(email.preheader)}([^<]*)</div>', body)
+    assert hidden is not None
     assert Page(email.html).words.strip().startswith(email.preheader)
+    # Nothing to read follows it for longer than any inbox shows: Gmail's line in a wide window is some 200 wide.
+    assert set(hidden.group(1)) == {"\u034f", "\u200c", "\u00a0"}
+    assert hidden.group(1).count("\u00a0") + len(email.preheader) + len(email.subject) > 150
+    assert "\u200c" not in email.preheader + email.text
 
 
 def test_one_button_and_the_same_links_in_both_parts() -> None:
     email = rendered()
     assert Page(email.html).links == [LINKS.call_to_action, LINKS.unsubscribe]
     assert re.findall(r"https?://\S+", email.text) == [LINKS.call_to_action, LINKS.unsubscribe]
+
+
+def test_the_only_image_tells_of_an_open_and_says_nothing() -> None:
+    pixel = "https://mail.example.com/o/token.gif"
+    page = Page(rendered(links=Links(LINKS.call_to_action, LINKS.unsubscribe, pixel)).html)
+    assert page.tags.count("img") == 1
+    image = page.attributes["img"]
+    assert (image["src"], image["alt"], image["width"], image["height"]) == (pixel, "", "1", "1")
+    assert page.links == [LINKS.call_to_action, LINKS.unsubscribe]
+    assert pixel not in rendered(links=Links(LINKS.call_to_action, LINKS.unsubscribe, pixel)).text
 
 
 def test_the_footer_has_the_postal_address_and_the_way_out_in_both_parts() -> None:
@@ -159,6 +174,8 @@ def test_a_link_that_is_no_web_address_is_refused(link: str) -> None:
         Links(link, LINKS.unsubscribe)
     with pytest.raises(ValueError, match="complete http or https address"):
         Links(LINKS.call_to_action, link)
+    with pytest.raises(ValueError, match="complete http or https address"):
+        Links(LINKS.call_to_action, LINKS.unsubscribe, link)
 
 
 def test_a_quote_in_a_link_stays_in_the_link() -> None:
