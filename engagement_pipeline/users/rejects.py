@@ -14,7 +14,7 @@ from engagement_pipeline.platform.sql import insert_or_ignore
 from engagement_pipeline.users.derived import chunks
 from engagement_pipeline.users.tables import rejected_records
 
-Entity = Literal["user", "order", "suppression"]
+Entity = Literal["user", "order", "suppression", "event"]
 
 MAX_ORIGINAL = 10_000
 

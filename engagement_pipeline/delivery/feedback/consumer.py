@@ -1,0 +1,121 @@
+"""Takes events from the SQS queue that SES's topic feeds, with or without SNS's envelope around them.
+
+A message is deleted after the transaction that holds its events has committed. A process that dies in between, and a
+deletion that fails, bring it once more, which changes nothing. Whoever may write to the queue is trusted as far as raw
+messages go, since these carry no signature: the queue's policy should let in the topic alone.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from engagement_pipeline.delivery.events import Event
+from engagement_pipeline.delivery.feedback import reception, sns
+from engagement_pipeline.delivery.feedback.errors import BadEventError, ForgedError
+from engagement_pipeline.delivery.feedback.json_text import read_object
+from engagement_pipeline.delivery.feedback.reception import Received
+from engagement_pipeline.delivery.feedback.sns import Certificates
+from engagement_pipeline.platform import aws
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.sql import Database
+
+logger = logging.getLogger(__name__)
+
+# The most that SQS hands out at once.
+_BATCH = 10
+# Asked at once, only some of SQS's servers answer, and a queue can look empty that is not.
+_WAIT_SECONDS = 1
+
+
+@dataclass(frozen=True)
+class ConsumerReport:
+    """What a run brought: new events, known ones, those of the new that match no e-mail yet, and unusable messages."""
+
+    taken: int = 0
+    duplicates: int = 0
+    unmatched: int = 0
+    set_aside: int = 0
+
+    def __add__(self, other: "ConsumerReport") -> "ConsumerReport":
+        return ConsumerReport(
+            self.taken + other.taken,
+            self.duplicates + other.duplicates,
+            self.unmatched + other.unmatched,
+            self.set_aside + other.set_aside,
+        )
+
+
+def consume(settings: Settings, database: Database, now: Callable[[], datetime]) -> ConsumerReport:
+    """Take events from the queue until it gives nothing more. Several may do so at once.
+
+    Args:
+        settings: name the queue and the topic.
+        database: the operational store.
+        now: tells the time, timezone-aware.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, ClientError: the queue cannot be read.
+        OSError: a certificate cannot be fetched. In either case nothing is lost: what was not taken stays queued.
+    """
+    client = aws.client(settings, "sqs")
+    # An emulator cannot sign as AWS does.
+    certificates = None if settings.aws_endpoint_url else Certificates(sns.fetch)
+    queue = settings.ses.feedback_queue_url
+    total = ConsumerReport()
+    while messages := _receive(client, queue):
+        total += _take([message["Body"] for message in messages], settings, database, certificates, now())
+        _delete(client, queue, messages)
+    return total
+
+
+def depth(settings: Settings) -> int:
+    """Return about how many messages wait in the queue."""
+    name = "ApproximateNumberOfMessages"
+    queue = settings.ses.feedback_queue_url
+    answer = aws.client(settings, "sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=[name])
+    return int(answer["Attributes"][name])
+
+
+def _take(
+    texts: Sequence[str], settings: Settings, database: Database, certificates: Certificates | None, now: datetime
+) -> ConsumerReport:
+    received = Received()
+    for text in texts:
+        try:
+            received.events += _read(text, settings, certificates, now)
+        except (BadEventError, ForgedError) as error:
+            received.set_aside.append(reception.reject(text, error, settings.ses.feedback_queue_url.rsplit("/")[-1]))
+    with database.write() as connection:
+        intake = reception.take(connection, received, settings, now)
+    return ConsumerReport(intake.new, intake.duplicates, intake.unmatched, len(received.set_aside))
+
+
+def _read(text: str, settings: Settings, certificates: Certificates | None, now: datetime) -> Sequence[Event]:
+    if not _is_envelope(text):
+        return reception.read(text, settings, now)
+    envelope = sns.open_envelope(text, settings.ses.feedback_topic_arn, certificates)
+    if envelope.kind != "Notification":
+        raise BadEventError("Type", "is not a notification")
+    return reception.read(envelope.message, settings, now)
+
+
+def _is_envelope(text: str) -> bool:
+    try:
+        return "Type" in read_object(text)
+    except BadEventError:
+        return False
+
+
+def _receive(client: Any, queue: str) -> Sequence[dict[str, Any]]:
+    answer = client.receive_message(QueueUrl=queue, MaxNumberOfMessages=_BATCH, WaitTimeSeconds=_WAIT_SECONDS)
+    messages: list[dict[str, Any]] = answer.get("Messages", [])
+    return messages
+
+
+def _delete(client: Any, queue: str, messages: Sequence[dict[str, Any]]) -> None:
+    entries = [{"Id": str(place), "ReceiptHandle": message["ReceiptHandle"]} for place, message in enumerate(messages)]
+    failed = client.delete_message_batch(QueueUrl=queue, Entries=entries).get("Failed", [])
+    if failed:
+        logger.warning("SQS did not delete %d of %d messages; they will come again.", len(failed), len(entries))
