@@ -30,7 +30,7 @@ class Pipeline:
     def __init__(
         self, settings: Settings, now: Callable[[], datetime] = clock.now, on_sending: Progress | None = None
     ) -> None:
-        """Take the settings, a clock, and who wants to hear how many e-mails a sending run has dealt with so far."""
+        """Take the settings, a clock, and who wants to hear how every sending run gets on."""
         self.settings = settings
         self.now = now
         self._on_sending = on_sending
@@ -76,6 +76,12 @@ class Pipeline:
         ) as connection:
             yield connection
 
-    def send(self) -> SendReport:
-        """Send what is queued and due."""
-        return sender_for(self.settings, self.database, self.brand).run(self.now, self._on_sending)
+    def send(self, on_progress: Progress | None = None) -> SendReport:
+        """Send what is queued and due; `on_progress` hears how this run gets on."""
+        listeners = [listener for listener in (self._on_sending, on_progress) if listener is not None]
+
+        def tell(report: SendReport) -> None:
+            for listener in listeners:
+                listener(report)
+
+        return sender_for(self.settings, self.database, self.brand).run(self.now, tell)

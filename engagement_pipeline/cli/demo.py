@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engagement_pipeline.cli.dagster_home import prepare
-from engagement_pipeline.cli.output import Json, bars, emit, progress, running_total
+from engagement_pipeline.cli.output import Json, bars, emit, progress, progress_of_total
 from engagement_pipeline.platform.settings import PROJECT_ROOT, Settings, get_settings
 
 if TYPE_CHECKING:
@@ -50,8 +50,9 @@ def demo(
     already_sent = len(outbox(settings))
     with progress("Scoring, deciding, writing", "steps", quiet=as_json) as advance:
         run_job(pipeline, "refresh_engagement", advance)
-    with progress("Sending to the outbox", "e-mails", quiet=as_json) as advance:
-        run_job(Pipeline(settings, on_sending=running_total(advance)), "send_emails")
+    with progress_of_total("Sending to the outbox", "e-mails", quiet=as_json) as tell:
+        sending = Pipeline(settings, on_sending=lambda report: tell(report.done, report.eligible))
+        run_job(sending, "send_emails")
     result = {
         "imported": asdict(sample),
         **summary(pipeline),

@@ -3,9 +3,12 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
@@ -51,33 +54,44 @@ def _cell(value: object) -> str:
     return str(value)
 
 
-def running_total(advance: Callable[[int], None]) -> Callable[[int], None]:
-    """Turn a function that adds to a count into one that is told the total so far."""
-    done = 0
-
-    def on_total(total: int) -> None:
-        nonlocal done
-        advance(total - done)
-        done = total
-
-    return on_total
-
-
 @contextmanager
 def progress(what: str, unit: str = "", *, quiet: bool = False) -> Iterator[Callable[[int], None]]:
     """Show a running count on standard error; yields a function that adds to it."""
+    with _bar(what, f"0 {unit}", quiet) as (bar, task):
+        done = 0
+
+        def advance(number: int) -> None:
+            nonlocal done
+            done += number
+            bar.update(task, completed=done, count=f"{done:,} {unit}")
+
+        yield advance
+        bar.update(task, total=done or 1, completed=done or 1)
+
+
+@contextmanager
+def progress_of_total(what: str, unit: str = "", *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """Show on standard error how much is done; yields a function that is told what is done, and of how much."""
+    with _bar(what, "", quiet) as (bar, task):
+
+        def tell(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, count=f"{done:,} of {total:,} {unit}")
+
+        yield tell
+
+
+@contextmanager
+def _bar(what: str, count: str, quiet: bool) -> Iterator[tuple["Progress", "TaskID"]]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(pulse_style="cyan"))
-    counter = TextColumn("{task.completed:,.0f} " + unit)
+    counter = TextColumn("{task.fields[count]}")
     with Progress(*columns, counter, TimeElapsedColumn(), console=Console(stderr=True), disable=quiet) as bar:
-        task = bar.add_task(what, total=None)
+        task = bar.add_task(what, total=None, count=count)
         try:
-            yield lambda number: bar.advance(task, number)
+            yield bar, task
         except BaseException:
             # What went wrong is said below; half a bar above it would only blur it.
             bar.update(task, visible=False)
             raise
-        done = bar.tasks[0].completed
-        bar.update(task, total=done or 1, completed=done)

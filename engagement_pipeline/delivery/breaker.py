@@ -18,6 +18,8 @@ WINDOW: Final = timedelta(days=30)
 BOUNCES_ONE_IN: Final = 20
 COMPLAINTS_ONE_IN: Final = 1_000
 
+HOW_TO_GO_ON: Final = "to go on: engagement deliveries resume"
+
 _TRIPPED = "breaker_tripped"
 _RESET_AT = "breaker_reset_at"
 
@@ -33,7 +35,7 @@ def judge(sent: int, hard_bounces: int, complaints: int) -> str | None:
 
 
 def check(connection: sa.Connection, now: datetime) -> str | None:
-    """Return why nothing may be sent until a person has looked, or None. A trip is kept.
+    """Return why nothing may be sent until a person has looked, and what he then does; or None. A trip is kept.
 
     Counts e-mails of every provider over the last 30 days, and not those from before the last `reset`.
 
@@ -41,11 +43,12 @@ def check(connection: sa.Connection, now: datetime) -> str | None:
         connection: a writing transaction.
         now: timezone-aware.
     """
-    if reason := tripped(connection):
-        return reason
-    counts = counts_since(connection, counted_from(connection, now))
-    reason = judge(counts.sent, counts.hard_bounces, counts.complaints)
-    return reason and facts.keep_first(connection, _TRIPPED, reason)
+    reason = tripped(connection)
+    if reason is None:
+        counts = counts_since(connection, counted_from(connection, now))
+        found = judge(counts.sent, counts.hard_bounces, counts.complaints)
+        reason = found and facts.keep_first(connection, _TRIPPED, found)
+    return reason and f"{reason}; {HOW_TO_GO_ON}"
 
 
 def tripped(connection: sa.Connection) -> str | None:

@@ -57,6 +57,11 @@ def counts_since(connection: sa.Connection, since: datetime) -> Counts:
     return Counts(_number(connection, emails.c.sent_at >= since), bounces, complaints)
 
 
+def sent_since(connection: sa.Connection, provider: str, since: datetime) -> int:
+    """Count the e-mails that a provider took at `since` or later."""
+    return _number(connection, sa.and_(emails.c.sent_at >= since, emails.c.provider == provider))
+
+
 def sending_days(connection: sa.Connection, provider: str, before: datetime) -> list[SendingDay]:
     """Return the days on which a provider took e-mails before a moment, oldest first. Reads the whole ledger once."""
     mine = sa.and_(emails.c.provider == provider, emails.c.sent_at < before)

@@ -55,8 +55,7 @@ def current_cap(connection: sa.Connection, provider: str, now: datetime) -> int:
     day, _, cap = (kept or "").partition(" ")
     if day == _today(now).isoformat():
         return int(cap)
-    midnight = datetime.combine(_today(now), time(), timezone.utc)
-    return cap_after(sending_days(connection, provider, midnight), _today(now))
+    return cap_after(sending_days(connection, provider, midnight(now)), _today(now))
 
 
 def day_cap(connection: sa.Connection, provider: str, now: datetime) -> int:
@@ -75,6 +74,11 @@ def day_cap(connection: sa.Connection, provider: str, now: datetime) -> int:
     if facts.get(connection, _fact(provider)) != kept:
         facts.put(connection, _fact(provider), kept)
     return cap
+
+
+def midnight(now: datetime) -> datetime:
+    """Return the moment (UTC) at which the sending day began."""
+    return datetime.combine(_today(now), time(), timezone.utc)
 
 
 def _is_healthy(days: Sequence[SendingDay], until: date) -> bool:

@@ -203,7 +203,7 @@ def test_an_export_that_fails_leaves_the_old_file(database: Database, tmp_path: 
 @pytest.mark.integration
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(suppression_files, "_BATCH", 500)
-    lines = 40_000
+    lines = 20_000
     path = tmp_path / "long.csv.gz"
     with gzip.open(path, "wt") as file:
         file.write("address_key\n")
@@ -216,5 +216,5 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, monkeypatch: pytest.
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-    # The lines alone, as records, would be four times as much.
-    assert peak < 8 * 1024 * 1024
+    # The lines alone, as records, would be three times as much.
+    assert peak < 5 * 1024 * 1024
