@@ -11,6 +11,8 @@ from engagement_pipeline.migrations import upgrade
 from engagement_pipeline.platform import warehouse
 from engagement_pipeline.platform.sql import Database
 
+pytest_plugins = ["engagement_pipeline_tests.servers"]
+
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=timezone.utc)
 
 

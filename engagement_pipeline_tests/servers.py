@@ -1,0 +1,56 @@
+"""Fixtures of real servers that e-mails go through, for the tests of all rooms."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from engagement_pipeline_tests.aws_server import CREDENTIALS, MINISTACK, FaultProxy, reset, running_ministack
+from engagement_pipeline_tests.smtp_server import SmtpServer
+
+
+@pytest.fixture
+def smtp_server() -> Iterator[SmtpServer]:
+    """An SMTP server without encryption or login."""
+    with SmtpServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def certificate_authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def certificate(certificate_authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.LeafCert:
+    """A certificate for 127.0.0.1 that this process trusts, as it trusts public authorities."""
+    authority = tmp_path / "authority.pem"
+    certificate_authority.cert_pem.write_to_path(str(authority))
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+    return certificate_authority.issue_cert("127.0.0.1")
+
+
+@pytest.fixture(scope="session")
+def _ministack_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if not MINISTACK.exists():
+        pytest.skip("ministack is not installed (`make test` installs it into .venv-aws)")
+    with running_ministack(tmp_path_factory.mktemp("ministack") / "log") as url:
+        yield url
+
+
+@pytest.fixture
+def ministack(_ministack_process: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an AWS-compatible server, empty; boto3 finds credentials for it."""
+    reset(_ministack_process)
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    return _ministack_process
+
+
+@pytest.fixture
+def fault_proxy(ministack: str) -> Iterator[FaultProxy]:
+    """A proxy before the AWS-compatible server."""
+    with FaultProxy(ministack) as proxy:
+        yield proxy
