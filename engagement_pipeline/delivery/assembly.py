@@ -3,8 +3,8 @@
 from engagement_pipeline.copywriting.brand import Brand
 from engagement_pipeline.delivery.judging import Judge
 from engagement_pipeline.delivery.ledger import SqlLedger
-from engagement_pipeline.delivery.live import NotReadyError, check_live
 from engagement_pipeline.delivery.limits import SendingLimits
+from engagement_pipeline.delivery.live import NotReadyError, check_live
 from engagement_pipeline.delivery.mailer import Mailer
 from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.delivery.rendering import MessageMaker

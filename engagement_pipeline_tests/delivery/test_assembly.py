@@ -1,19 +1,61 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from engagement_pipeline.delivery.assembly import NoMailerError, mailer_for
+from engagement_pipeline.delivery.assembly import mailer_for, sender_for
+from engagement_pipeline.delivery.live import NotReadyError
+from engagement_pipeline.delivery.mailers.ses import SesMailer
+from engagement_pipeline.delivery.mailers.smtp import SmtpMailer
 from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.delivery.rendering import CannotRenderError, checked_address
 from engagement_pipeline.delivery.workers import is_gone, new_worker
-from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.aws import AwsSettingsError
+from engagement_pipeline.platform.settings import DeliverySettings, Settings
+from engagement_pipeline.platform.sql import Database
+from engagement_pipeline_tests.delivery.parts import brand
 
 
 def test_the_settings_choose_who_delivers(tmp_path: Path) -> None:
     assert isinstance(mailer_for(Settings(data_dir=tmp_path, send_mode="outbox")), OutboxMailer)
     assert mailer_for(Settings(data_dir=tmp_path, send_mode="dry_run")) is None
-    with pytest.raises(NoMailerError, match="no provider"):
-        mailer_for(Settings(data_dir=tmp_path, send_mode="live"))
+    with pytest.raises(NotReadyError, match="PROVIDER"):
+        mailer_for(live())
+    assert isinstance(mailer_for(live(provider="smtp")), SmtpMailer)
+    assert isinstance(mailer_for(live(provider="ses")), SesMailer)
+
+
+def test_without_a_region_the_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    settings = Settings(send_mode="live", delivery=DeliverySettings(provider="ses"))
+    with pytest.raises(AwsSettingsError, match="ENGAGEMENT_AWS_REGION"):
+        mailer_for(settings)
+
+
+def test_an_address_of_aws_that_is_none_is_refused() -> None:
+    with pytest.raises(AwsSettingsError, match="sesv2"):
+        mailer_for(live(provider="ses").model_copy(update={"aws_endpoint_url": "no address"}))
+
+
+def test_live_does_not_start_unprepared(database: Database) -> None:
+    with pytest.raises(NotReadyError, match="from_address"):
+        sender_for(live(provider="smtp"), database, brand())
+
+
+def test_providers_are_loaded_only_where_they_are_chosen() -> None:
+    heavy = "{'boto3', 'botocore', 'dkim', 'smtplib'}"
+    code = f"import sys, engagement_pipeline.delivery.assembly; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def live(provider: Literal["ses", "smtp"] | None = None) -> Settings:
+    return Settings(send_mode="live", aws_region="eu-west-1", delivery=DeliverySettings(provider=provider))
 
 
 def test_an_international_domain_is_written_in_ascii() -> None:

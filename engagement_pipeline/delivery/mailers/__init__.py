@@ -1,0 +1,1 @@
+"""Providers that deliver, each behind `Mailer`; loaded only where the settings choose it."""
