@@ -4,8 +4,9 @@ import dagster as dg
 import duckdb
 
 from engagement_pipeline.defs.assets import WAREHOUSE_POOL
+from engagement_pipeline.defs.delivery_checks import DELIVERY_CHECKS
 from engagement_pipeline.defs.resources import WarehouseResource
-from engagement_pipeline.delivery.reconciliation import reconcile, users_with_several_open
+from engagement_pipeline.delivery.reconciliation import users_with_several_open
 from engagement_pipeline.pipeline import Pipeline
 
 
@@ -131,6 +132,7 @@ def hold_out_share(warehouse: WarehouseResource, pipeline: dg.ResourceParam[Pipe
     return dg.AssetCheckResult(
         passed=abs(share - expected) <= tolerance,
         severity=dg.AssetCheckSeverity.WARN,
+        description=f"{held:,} of {eligible:,} are held out ({share:.2%}), {expected:.2%} are expected",
         metadata={"held_out": held, "eligible": eligible, "share": share, "expected": expected, "tolerance": tolerance},
     )
 
@@ -139,35 +141,10 @@ def hold_out_share(warehouse: WarehouseResource, pipeline: dg.ResourceParam[Pipe
 def one_open_email_per_user(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
     """No user has two e-mails that are still to be sent."""
     doubled = users_with_several_open(pipeline.database)
-    return dg.AssetCheckResult(passed=doubled == 0, metadata={"users_with_several_open": doubled})
-
-
-@dg.asset_check(asset="email_deliveries", pool=WAREHOUSE_POOL)
-def reconciliation(warehouse: WarehouseResource, pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
-    """Everybody who was to be mailed is accounted for: eligible = sent + skipped + failed + unknown + waiting."""
-    with warehouse.get_connection(read_only=True) as con:
-        balances = reconcile(con, pipeline.database)
     return dg.AssetCheckResult(
-        passed=all(balance.balanced for balance in balances),
-        metadata={
-            f"{balance.campaign}": {"eligible": balance.eligible, "accounted_for": balance.accounted_for}
-            | dict(balance.by_status)
-            for balance in balances
-        },
-    )
-
-
-@dg.asset_check(asset="email_events", pool=WAREHOUSE_POOL)
-def bounces_and_complaints(warehouse: WarehouseResource) -> dg.AssetCheckResult:
-    """Hard bounces stay below 5 % and complaints below 0.1 %, the rates at which SES reviews an account."""
-    with warehouse.get_connection(read_only=True) as con:
-        sent = _number(con, "SELECT count(*) FROM email_deliveries WHERE sent_at IS NOT NULL")
-        bounced = _number(con, "SELECT count(*) FROM email_deliveries WHERE status = 'bounced'")
-        complained = _number(con, "SELECT count(*) FROM email_deliveries WHERE status = 'complained'")
-    bounce_rate, complaint_rate = (bounced / sent, complained / sent) if sent else (0.0, 0.0)
-    return dg.AssetCheckResult(
-        passed=bounce_rate < 0.05 and complaint_rate < 0.001,
-        metadata={"sent": sent, "bounce_rate": bounce_rate, "complaint_rate": complaint_rate},
+        passed=doubled == 0,
+        description=None if doubled == 0 else f"{doubled:,} users have several e-mails that are still to be sent",
+        metadata={"users_with_several_open": doubled},
     )
 
 
@@ -176,6 +153,5 @@ ALL_CHECKS = [
     *RULES,
     hold_out_share,
     one_open_email_per_user,
-    reconciliation,
-    bounces_and_complaints,
+    *DELIVERY_CHECKS,
 ]

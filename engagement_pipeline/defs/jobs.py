@@ -1,4 +1,4 @@
-"""Jobs: react to a change, refresh everything, send, import dropped files, prove the score, tidy up."""
+"""Jobs: react to a change, refresh everything, send, listen, import dropped files, prove the score, tidy up."""
 
 from typing import Any
 
@@ -27,9 +27,9 @@ react_to_changes = dg.define_asset_job(
 
 refresh_engagement = dg.define_asset_job(
     "refresh_engagement",
-    selection=dg.AssetSelection.assets(*RAW, *DECIDING, "campaign_effectiveness"),
-    description="Every day: population parameters, all scores, all decisions, drafts for those to be mailed, the "
-    "effect so far, and every check.",
+    selection=dg.AssetSelection.assets(*RAW, *DECIDING, "email_events", "campaign_effectiveness"),
+    description="Every day: population parameters, all scores, all decisions, drafts for those to be mailed, what came "
+    "back, the effect so far, and every check.",
     tags=_RETRIED,
 )
 
@@ -37,6 +37,14 @@ send_emails = dg.define_asset_job(
     "send_emails",
     selection=dg.AssetSelection.assets(*SENDING, "campaign_effectiveness"),
     description="Sends what is queued and due, and measures. Running it again never repeats a send.",
+    tags=_RETRIED,
+)
+
+collect_feedback = dg.define_asset_job(
+    "collect_feedback",
+    selection=dg.AssetSelection.assets("email_events").without_checks(),
+    description="Takes in what the provider reports, and brings it and the statuses it changes to the warehouse. "
+    "Sends nothing.",
     tags=_RETRIED,
 )
 
@@ -64,7 +72,10 @@ def import_files() -> None:
     import_file()
 
 
-@dg.job(description="Deletes old runs, their logs, and change-log entries that everybody has read.")
+@dg.job(
+    description="Deletes old runs, their logs, and change-log entries that everybody has read; stops asking what "
+    "became of e-mails that have long been unknown."
+)
 def prune_history() -> None:
     prune()
 
@@ -74,6 +85,7 @@ ALL_JOBS: list[Any] = [
     react_to_changes,
     refresh_engagement,
     send_emails,
+    collect_feedback,
     check_tables,
     record_score_history,
     prove_score,

@@ -1,4 +1,4 @@
-"""Housekeeping: the instance's storage and the change log grow with every run and every change."""
+"""Housekeeping: what grows with every run and every change is cut, and old questions are closed."""
 
 from datetime import datetime, timedelta
 
@@ -32,15 +32,19 @@ def prune(
     warehouse: WarehouseResource,
     pipeline: dg.ResourceParam[Pipeline],
 ) -> None:
-    """Delete finished runs with their events and logs, and change-log entries that the warehouse has read."""
+    """Delete finished runs with their events and logs, and change-log entries that the warehouse has read.
+
+    Stops asking, too, what became of e-mails that have long been unknown.
+    """
     now = pipeline.now()
+    expired = pipeline.ledger.expire_unknown(now - timedelta(days=pipeline.settings.delivery.unknown_expires_days), now)
     runs = delete_runs(context.instance, now - timedelta(days=config.run_days))
     with warehouse.get_connection() as con:
         read_up_to = min(get_offset(con, reader) or 0 for reader in _READERS)
     with pipeline.database.write() as connection:
         changes = prune_change_log(connection, now - timedelta(days=config.change_days), read_up_to)
-    context.log.info(f"deleted {runs} runs and {changes} change-log entries")
-    context.add_output_metadata({"deleted_runs": runs, "deleted_changes": changes})
+    context.log.info(f"deleted {runs} runs and {changes} change-log entries; {expired} unknown e-mails expired")
+    context.add_output_metadata({"deleted_runs": runs, "deleted_changes": changes, "expired_unknown": expired})
 
 
 def delete_runs(instance: dg.DagsterInstance, before: datetime) -> int:

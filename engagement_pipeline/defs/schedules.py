@@ -11,6 +11,7 @@ from engagement_pipeline.defs.jobs import (
     refresh_engagement,
     send_emails,
 )
+from engagement_pipeline.delivery import breaker
 from engagement_pipeline.pipeline import Pipeline
 
 _ON = dg.DefaultScheduleStatus.RUNNING
@@ -40,7 +41,13 @@ nightly_pruning = dg.ScheduleDefinition(
 def sending_hours(
     context: dg.ScheduleEvaluationContext, pipeline: dg.ResourceParam[Pipeline]
 ) -> dg.RunRequest | dg.SkipReason:
-    """Every quarter of an hour, where an e-mail is due: each user's sending hours are kept in their own time zone."""
+    """Every quarter of an hour, where an e-mail is due: each user's sending hours are kept in their own time zone.
+
+    Asks for nothing while too many bounces or complaints have stopped sending: every run would only fail.
+    """
+    with pipeline.database.read() as connection:
+        if reason := breaker.tripped(connection):
+            return dg.SkipReason(f"sending has stopped: {reason}; {breaker.HOW_TO_GO_ON}")
     if not pipeline.ledger.due(pipeline.settings.campaign, pipeline.now(), count=1, after=None):
         return dg.SkipReason("no e-mail is due")
     return dg.RunRequest()

@@ -1,4 +1,4 @@
-"""Reactions: to changed users and orders, to dropped files, to failed runs.
+"""Reactions: to changed users and orders, to dropped files, to what the provider reports, to failed runs.
 
 A sensor that has fired rests until the daemon's next round, up to five seconds. Several sensors therefore wait for the
 same changes, each inside its evaluation, and an atomic claim in the operational store lets exactly one of them ask for
@@ -13,7 +13,7 @@ import dagster as dg
 
 from engagement_pipeline.defs.assets import REACTION
 from engagement_pipeline.defs.importing import IncomingFile, incoming_files
-from engagement_pipeline.defs.jobs import import_files, react_to_changes
+from engagement_pipeline.defs.jobs import collect_feedback, import_files, react_to_changes
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform import change_claims, run_failures
 from engagement_pipeline.platform.change_wait import wait_for_change
@@ -25,6 +25,8 @@ WAIT_SECONDS = 20.0
 UNANSWERED_AFTER = timedelta(minutes=5)
 
 _ON = dg.DefaultSensorStatus.RUNNING
+_GOING_ON = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING]
+_GOING_ON += [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
 def _new_user_data(name: str) -> dg.SensorDefinition:
@@ -72,6 +74,22 @@ def incoming_folder(
     )
 
 
+@dg.sensor(job=collect_feedback, minimum_interval_seconds=30, default_status=_ON)
+def provider_feedback(
+    context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]
+) -> dg.RunRequest | dg.SkipReason:
+    """Looks how many messages wait in the provider's queue and, where there are any, asks for a run that takes them."""
+    if not pipeline.settings.ses.feedback_queue_url:
+        return dg.SkipReason("no feedback queue is set (ENGAGEMENT_SES__FEEDBACK_QUEUE_URL)")
+    going_on = dg.RunsFilter(job_name=collect_feedback.name, statuses=_GOING_ON)
+    if context.instance.get_runs_count(going_on):
+        return dg.SkipReason("a run is taking messages already")
+    from engagement_pipeline.delivery.feedback.consumer import depth
+
+    waiting = depth(pipeline.settings)
+    return dg.RunRequest(tags={"messages_waiting": str(waiting)}) if waiting else dg.SkipReason("the queue is empty")
+
+
 @dg.run_failure_sensor(default_status=_ON, minimum_interval_seconds=10)
 def failed_runs(context: dg.RunFailureSensorContext, pipeline: dg.ResourceParam[Pipeline]) -> None:
     """Keeps every failed run where the command line and the API show it."""
@@ -106,4 +124,4 @@ def _failed_at(context: dg.RunFailureSensorContext, pipeline: Pipeline) -> datet
     return datetime.fromtimestamp(stats.end_time, tz=pipeline.now().tzinfo)
 
 
-ALL_SENSORS = [*new_user_data, incoming_folder, failed_runs]
+ALL_SENSORS = [*new_user_data, incoming_folder, provider_feedback, failed_runs]

@@ -10,10 +10,12 @@ from engagement_pipeline.cli.dagster_home import end_abandoned_runs
 from engagement_pipeline.definitions import build_defs
 from engagement_pipeline.defs.importing import IncomingFile
 from engagement_pipeline.defs.pruning import delete_runs
+from engagement_pipeline.delivery.unknowns import list_unknown
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform import change_log, clock
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.defs.conftest import Clock, RunJob, silent_user
+from engagement_pipeline_tests.delivery.sent_emails import add_sent
 
 USERS = "user_id,email,consent\nu1,u1@example.com,true\nu2,nonsense,true\n"
 
@@ -73,6 +75,21 @@ def test_pruning_keeps_changes_that_somebody_has_yet_to_read(pipeline: Pipeline,
     assert run_job("react_to_changes").success
     with pipeline.warehouse(read_only=True) as con:
         assert con.execute("SELECT count(*) FROM raw_users").fetchone() == (2,)
+
+
+def test_nobody_is_asked_for_ever_what_became_of_an_e_mail(pipeline: Pipeline, run_job: RunJob) -> None:
+    days = pipeline.settings.delivery.unknown_expires_days
+    add_sent(pipeline.database, 2, NOW - timedelta(days=days, seconds=1), "unknown")
+    [young] = add_sent(pipeline.database, 1, NOW - timedelta(days=days), "unknown")
+    for expired in (2, 0):
+        result = run_job("prune_history")
+        assert result.success
+        [output] = [event for event in result.all_events if event.is_successful_output]
+        assert output.step_output_data.metadata["expired_unknown"].value == expired
+    with pipeline.database.read() as connection:
+        assert [each.email_id for each in list_unknown(connection, 9)] == [young]
+        statuses = connection.exec_driver_sql("SELECT status, count(*) FROM emails GROUP BY 1").fetchall()
+    assert [tuple(row) for row in statuses] == [("unknown", 3)]
 
 
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.SUCCESS])

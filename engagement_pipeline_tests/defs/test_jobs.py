@@ -7,11 +7,14 @@ import dagster as dg
 import pytest
 
 from engagement_pipeline.definitions import build_defs
+from engagement_pipeline.defs.assets import emails
 from engagement_pipeline.defs.jobs import ALL_JOBS
+from engagement_pipeline.delivery import breaker
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.users.models import Order
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.defs.conftest import Clock, RunJob, silent_user
+from engagement_pipeline_tests.delivery.sent_emails import add_sent
 
 
 def outbox(pipeline: Pipeline) -> set[str]:
@@ -67,11 +70,49 @@ def test_a_run_that_fails_half_way_is_made_good_by_the_next(
 ) -> None:
     pipeline.store.put_users([silent_user(1)], NOW)
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "send", lambda: (_ for _ in ()).throw(OSError("the disk is full")))
+        patch.setattr(pipeline, "send", lambda _listener: (_ for _ in ()).throw(OSError("the disk is full")))
         assert not run_job("react_to_changes").success
     assert outbox(pipeline) == set()
     assert run_job("react_to_changes").success
     assert len(outbox(pipeline)) == 1
+
+
+def test_a_sending_run_says_how_it_gets_on_and_what_it_did(
+    pipeline: Pipeline, run_job: RunJob, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emails, "LOG_EVERY_SECONDS", 0.0)
+    pipeline.store.put_users([silent_user(number) for number in range(1, 31)], NOW)
+    run_job("refresh_engagement")
+    result = run_job("send_emails")
+    lines = [
+        record.user_message for record in instance.all_logs(result.run_id) if record.step_key == "email_deliveries.send"
+    ]
+    assert [line for line in lines if line.startswith("sent 30, skipped 0, failed 0, unknown 0, waiting 0")]
+    [event] = [
+        event
+        for event in result.get_asset_materialization_events()
+        if event.asset_key == dg.AssetKey("email_deliveries")
+    ]
+    metadata = event.materialization.metadata
+    assert (metadata["this_run_sent"].value, metadata["this_run_waiting"].value) == (30, 0)
+
+
+def test_when_too_much_bounces_the_run_that_notices_fails_and_later_ones_pass_over_sending(
+    pipeline: Pipeline, run_job: RunJob
+) -> None:
+    add_sent(pipeline.database, 200, NOW, "bounced")
+    pipeline.store.put_users([silent_user(1)], NOW)
+    result = run_job("react_to_changes")
+    assert not result.success
+    assert "200 bounced for good" in str(result.failure_data_for_node("email_deliveries"))
+    # Scoring and deciding go on; the e-mail waits.
+    pipeline.store.put_users([silent_user(2)], NOW)
+    assert run_job("react_to_changes").success
+    assert outbox(pipeline) == set()
+    with pipeline.database.write() as connection:
+        breaker.reset(connection, NOW + timedelta(seconds=1))
+    assert run_job("react_to_changes").success
+    assert len(outbox(pipeline)) == 2
 
 
 def test_the_next_email_comes_after_the_cool_down(pipeline: Pipeline, run_job: RunJob, clock: Clock) -> None:

@@ -9,10 +9,12 @@ import pytest
 
 from engagement_pipeline.definitions import build_defs
 from engagement_pipeline.defs import schedules
+from engagement_pipeline.delivery import breaker
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.users.models import Order, User
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.defs.conftest import Clock, RunJob, silent_user
+from engagement_pipeline_tests.delivery.sent_emails import add_sent
 
 
 @pytest.fixture
@@ -41,6 +43,20 @@ def test_sending_is_asked_for_while_an_email_is_due(
     assert tick(schedules.sending_hours, pipeline, instance)[0] == 1
     run_job("send_emails")
     assert tick(schedules.sending_hours, pipeline, instance)[0] == 0
+
+
+def test_sending_is_not_asked_for_while_a_person_has_to_look(
+    pipeline: Pipeline, run_job: RunJob, instance: dg.DagsterInstance
+) -> None:
+    pipeline.store.put_users([silent_user(1)], NOW)
+    run_job("refresh_engagement")
+    add_sent(pipeline.database, 200, NOW, "bounced")
+    with pipeline.database.write() as connection:
+        reason = breaker.check(connection, NOW)
+    assert tick(schedules.sending_hours, pipeline, instance) == (0, f"sending has stopped: {reason}")
+    with pipeline.database.write() as connection:
+        breaker.reset(connection, NOW)
+    assert tick(schedules.sending_hours, pipeline, instance)[0] == 1
 
 
 def test_checks_follow_reactions(pipeline: Pipeline, run_job: RunJob, instance: dg.DagsterInstance) -> None:

@@ -1,6 +1,7 @@
 """E-mails: what was written, what became of it, and what came back."""
 
-from typing import Any
+from dataclasses import asdict
+from typing import Any, Final
 
 import dagster as dg
 import duckdb
@@ -9,12 +10,15 @@ from engagement_pipeline.defs.assets import DAILY, MARKETING_TEAM, REACTION, SEN
 from engagement_pipeline.defs.assets.scores import Extent
 from engagement_pipeline.defs.metadata import ledger_metadata, markdown_bars, table_metadata
 from engagement_pipeline.defs.resources import WarehouseResource
-from engagement_pipeline.delivery import mirror
+from engagement_pipeline.delivery import breaker, mirror
 from engagement_pipeline.delivery.drafts import write_drafts
+from engagement_pipeline.delivery.send_report import Progress, SendReport
 from engagement_pipeline.pipeline import Pipeline
-from engagement_pipeline.platform import change_claims
+from engagement_pipeline.platform import change_claims, clock
 from engagement_pipeline.platform.warehouse import get_offset
 from engagement_pipeline.users.mirror import OFFSET
+
+LOG_EVERY_SECONDS: Final = 10.0
 
 
 @dg.asset(
@@ -53,23 +57,64 @@ def generated_emails(
     )
 
 
-@dg.op(ins={"generated_emails": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing), pool=SENDING_POOL)
-def send(context: dg.OpExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> None:
-    """Hand over what is queued, by the rules of the moment. Holds no warehouse: sending may take hours."""
-    report = pipeline.send()
-    context.log.info(
-        f"sent {report.sent}, skipped {report.skipped_by_reason}, waiting {report.waiting}, failed {report.failed}, "
-        f"unknown {report.unknown}"
-    )
+@dg.op(ins={"generated_emails": dg.In(dg.Nothing)}, out=dg.Out(dict), pool=SENDING_POOL)
+def send(context: dg.OpExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dict[str, int]:
+    """Hand over what is queued, by the rules of the moment. Holds no warehouse: sending may take hours.
+
+    Fails where sending has to stop. Once the circuit breaker has, later runs pass over sending: that is known, and a
+    reaction still has to score and decide.
+    """
+    with pipeline.database.read() as connection:
+        tripped = breaker.tripped(connection)
+    if tripped:
+        context.log.warning(f"nothing is sent: {tripped}; {breaker.HOW_TO_GO_ON}")
+        return {}
+    report = pipeline.send(_logging(context.log))
+    context.log.info(_in_words(report))
     if report.stopped:
-        raise dg.Failure(description=f"the campaign stopped before its end: {report.stopped}", allow_retries=False)
+        raise dg.Failure(
+            description=f"the campaign stopped before its end: {report.stopped}",
+            metadata={name: dg.MetadataValue.int(number) for name, number in _counts(report).items()},
+            allow_retries=False,
+        )
+    return _counts(report)
 
 
-@dg.op(ins={"sent": dg.In(dg.Nothing)}, pool=WAREHOUSE_POOL)
+def _logging(log: dg.DagsterLogManager) -> Progress:
+    """Return a listener that writes a line every few seconds."""
+    told_at = clock.monotonic()
+
+    def on_progress(report: SendReport) -> None:
+        nonlocal told_at
+        if clock.monotonic() - told_at >= LOG_EVERY_SECONDS:
+            told_at = clock.monotonic()
+            log.info(_in_words(report))
+
+    return on_progress
+
+
+def _counts(report: SendReport) -> dict[str, int]:
+    return {
+        "sent": report.sent,
+        "skipped": sum(report.skipped_by_reason.values()),
+        "failed": report.failed,
+        "unknown": report.unknown,
+        "waiting": report.waiting,
+        "throttled": report.throttled,
+    }
+
+
+def _in_words(report: SendReport) -> str:
+    counts = ", ".join(f"{name} {number:,}" for name, number in _counts(report).items())
+    return f"{counts}; the rest goes another day: {report.held_back}" if report.held_back else counts
+
+
+@dg.op(pool=WAREHOUSE_POOL)
 def mirror_ledger(
     context: dg.OpExecutionContext,
     warehouse: WarehouseResource,
     pipeline: dg.ResourceParam[Pipeline],
+    sent: dict[str, int],
 ) -> None:
     """Bring the changed ledger rows over to the warehouse."""
     with warehouse.get_connection() as con:
@@ -82,6 +127,7 @@ def mirror_ledger(
         context.add_output_metadata(
             {
                 **table_metadata(con, "email_deliveries"),
+                **{f"this_run_{name}": number for name, number in sent.items()},
                 "changed_rows": changed,
                 "by_status": markdown_bars(dict(by_status), "status"),
                 "skipped_when_sending": markdown_bars(dict(skipped), "reason"),
@@ -108,23 +154,50 @@ def email_deliveries(generated_emails: None) -> Any:
     return mirror_ledger(send(generated_emails))
 
 
-@dg.asset(
-    deps=["email_deliveries"],
+@dg.op(ins={"email_deliveries": dg.In(dg.Nothing)}, out=dg.Out(dict))
+def collect(context: dg.OpExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dict[str, int]:
+    """Take in what waits in the provider's queue, where one is set. Holds no warehouse: it may take a while."""
+    if not pipeline.settings.ses.feedback_queue_url:
+        return {}
+    from engagement_pipeline.delivery.feedback.consumer import consume
+
+    report = consume(pipeline.settings, pipeline.database, pipeline.now)
+    if report.set_aside:
+        context.log.warning(f"{report.set_aside:,} messages could not be read and are set aside: `engagement rejected`")
+    return asdict(report)
+
+
+@dg.op(pool=WAREHOUSE_POOL)
+def mirror_events(
+    context: dg.OpExecutionContext,
+    warehouse: WarehouseResource,
+    pipeline: dg.ResourceParam[Pipeline],
+    collected: dict[str, int],
+) -> None:
+    """Bring new events over to the warehouse, and the statuses of the e-mails that they speak of."""
+    with warehouse.get_connection() as con:
+        new = mirror.pull_events(con, pipeline.database)
+        changed = mirror.pull_deliveries(con, pipeline.database)
+        by_kind = con.execute("SELECT kind, count(*) FROM email_events GROUP BY 1 ORDER BY 2 DESC").fetchall()
+        context.add_output_metadata(
+            {
+                **table_metadata(con, "email_events"),
+                **{f"from_the_queue_{name}": number for name, number in collected.items()},
+                "new_events": new,
+                "changed_deliveries": changed,
+                "by_kind": markdown_bars(dict(by_kind), "kind"),
+            }
+        )
+
+
+@dg.graph_asset(
+    ins={"email_deliveries": dg.AssetIn(dagster_type=dg.Nothing)},
+    description="What came back about each e-mail: deliveries, bounces, complaints, opens, clicks. Append-only. "
+    "Materialising it takes in what the provider's queue holds, and keeps the statuses in `email_deliveries` in line.",
     group_name="emails",
     kinds={"sqlalchemy", "duckdb"},
     owners=MARKETING_TEAM,
     code_version="1",
-    pool=WAREHOUSE_POOL,
 )
-def email_events(warehouse: WarehouseResource, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult[None]:
-    """What came back about each e-mail: deliveries, bounces, complaints, opens, clicks. Append-only."""
-    with warehouse.get_connection() as con:
-        new = mirror.pull_events(con, pipeline.database)
-        by_kind = con.execute("SELECT kind, count(*) FROM email_events GROUP BY 1 ORDER BY 2 DESC").fetchall()
-        return dg.MaterializeResult(
-            metadata={
-                **table_metadata(con, "email_events"),
-                "new_events": new,
-                "by_kind": markdown_bars(dict(by_kind), "kind"),
-            }
-        )
+def email_events(email_deliveries: None) -> Any:
+    return mirror_events(collect(email_deliveries))
