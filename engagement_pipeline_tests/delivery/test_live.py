@@ -2,41 +2,20 @@ from pathlib import Path
 
 import pytest
 
-from engagement_pipeline.copywriting.brand import Brand
 from engagement_pipeline.delivery.live import NotReadyError, check_live
 from engagement_pipeline.platform.settings import DEVELOPMENT_KEY, Settings
+from engagement_pipeline_tests.delivery.live import delivery, live_settings, our_brand
 from engagement_pipeline_tests.delivery.parts import brand
-
-READY = {
-    "send_mode": "live",
-    "secret_key": "a-secret-key-for-tests",
-    "delivery": {"provider": "ses", "public_url": "https://mail.our-shop.net"},
-    "ses": {"configuration_set": "engagement", "feedback_topic_arn": "arn:aws:sns:eu-west-1:123456789012:events"},
-    "smtp": {"host": "mail.our-shop.net"},
-}
-
-
-def settings(**changes: object) -> Settings:
-    return Settings.model_validate(READY | changes)
-
-
-def our_brand(**changes: object) -> Brand:
-    ours = {"from_address": "stylists@our-shop.net", "site_url": "https://www.our-shop.net"}
-    return brand().model_copy(update=ours | changes)
-
-
-def delivery(**changes: object) -> dict[str, object]:
-    return {"provider": "ses", "public_url": "https://mail.our-shop.net"} | changes
 
 
 @pytest.mark.parametrize("provider", ["ses", "smtp"])
 def test_what_is_complete_may_start(provider: str) -> None:
-    check_live(settings(delivery=delivery(provider=provider)), our_brand())
+    check_live(live_settings(delivery=delivery(provider=provider)), our_brand())
 
 
 def test_a_queue_brings_feedback_as_well_as_a_topic_does() -> None:
     queue = "https://sqs.eu-west-1.amazonaws.com/123456789012/events"
-    check_live(settings(ses={"configuration_set": "engagement", "feedback_queue_url": queue}), our_brand())
+    check_live(live_settings(ses={"configuration_set": "engagement", "feedback_queue_url": queue}), our_brand())
 
 
 @pytest.mark.parametrize(
@@ -54,7 +33,7 @@ def test_a_queue_brings_feedback_as_well_as_a_topic_does() -> None:
 )
 def test_a_setting_that_is_missing_is_named_alone(changes: dict[str, object], named: str) -> None:
     with pytest.raises(NotReadyError) as caught:
-        check_live(settings(**changes), our_brand())
+        check_live(live_settings(**changes), our_brand())
     [_, line] = str(caught.value).splitlines()
     assert named in line
     assert DEVELOPMENT_KEY not in line
@@ -72,13 +51,13 @@ def test_a_setting_that_is_missing_is_named_alone(changes: dict[str, object], na
 )
 def test_a_brand_that_nobody_could_answer_is_refused(changes: dict[str, object], named: str) -> None:
     with pytest.raises(NotReadyError) as caught:
-        check_live(settings(), our_brand(**changes))
+        check_live(live_settings(), our_brand(**changes))
     [_, line] = str(caught.value).splitlines()
     assert named in line
 
 
 def test_a_name_that_only_looks_reserved_is_not() -> None:
-    check_live(settings(), our_brand(from_address="stylists@notexample.com", site_url="https://test.our-shop.net"))
+    check_live(live_settings(), our_brand(from_address="stylists@notexample.com", site_url="https://test.our-shop.net"))
 
 
 def test_everything_that_is_missing_is_named_at_once(tmp_path: Path) -> None:

@@ -1,15 +1,26 @@
-"""The mailer for any SMTP server: one kept-open connection for each thread that sends."""
+"""The mailer for any SMTP server, over as many kept-open connections as there are messages in hand at once."""
 
 import re
-import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from email.utils import parseaddr
 from functools import lru_cache
+from typing import TypeVar
 
 from engagement_pipeline.delivery import mime
-from engagement_pipeline.delivery.mailer import Allowance, MailerError, Message, PausedError, PermanentError, Receipt
+from engagement_pipeline.delivery.mailer import (
+    Allowance,
+    MailerError,
+    Message,
+    PausedError,
+    PermanentError,
+    Receipt,
+)
 from engagement_pipeline.delivery.mailers.smtp_connection import DeadConnectionError, SmtpConnection
 from engagement_pipeline.delivery.mailers.smtp_replies import queue_id
 from engagement_pipeline.platform.settings import SmtpSettings
+
+_Result = TypeVar("_Result")
 
 _IN_ENVELOPE = re.compile(r"[!-;=?A-~]+@[A-Za-z0-9.-]+")
 
@@ -31,17 +42,11 @@ class SmtpMailer:
             from engagement_pipeline.delivery.mailers.signing import DkimSigner
 
             self._signer = DkimSigner(settings.dkim_key_file, settings.dkim_selector, settings.dkim_domain)
-        self._mine = threading.local()
-        self._all: list[SmtpConnection] = []
-        self._lock = threading.Lock()
+        self._idle: list[SmtpConnection] = []
 
     def allowance(self) -> Allowance:
         try:
-            try:
-                self._connection().check()
-            except MailerError:
-                # A connection that was kept may have been closed meanwhile; a new one tells.
-                self._connection().check()
+            self._do(SmtpConnection.check)
         except PausedError:
             raise
         except MailerError as error:
@@ -58,31 +63,44 @@ class SmtpMailer:
             raise PermanentError(str(error)) from error
         if self._signer is not None:
             content = self._signer.sign(content)
-        try:
-            words = self._connection().deliver(sender, recipient, content)
-        except DeadConnectionError:
-            words = self._connection().deliver(sender, recipient, content)
+        words = self._do(lambda connection: connection.deliver(sender, recipient, content))
         return Receipt(queue_id(words) or mime.message_id(message))
 
     def was_accepted(self, email_id: str) -> bool | None:
         return None
 
     def close(self) -> None:
-        with self._lock:
-            connections, self._all = self._all, []
-        for connection in connections:
-            connection.quit()
+        while self._idle:
+            self._idle.pop().quit()
 
-    def _connection(self) -> SmtpConnection:
-        """Return this thread's connection, a new one where there is none or it was closed."""
-        kept: SmtpConnection | None = getattr(self._mine, "connection", None)
-        if kept is not None and kept.is_open:
-            return kept
-        connection = SmtpConnection(self._settings)
-        self._mine.connection = connection
-        with self._lock:
-            self._all = [*(other for other in self._all if other is not kept and other.is_open), connection]
-        return connection
+    def _do(self, action: Callable[[SmtpConnection], _Result]) -> _Result:
+        """Act on a connection that was kept; on a new one where there is none, or it was closed meanwhile."""
+        try:
+            with self._lent(self._kept()) as connection:
+                return action(connection)
+        except DeadConnectionError:
+            with self._lent(None) as connection:
+                return action(connection)
+
+    @contextmanager
+    def _lent(self, kept: SmtpConnection | None) -> Iterator[SmtpConnection]:
+        connection = kept or SmtpConnection(self._settings)
+        try:
+            yield connection
+        finally:
+            if connection.is_open:
+                self._idle.append(connection)
+
+    def _kept(self) -> SmtpConnection | None:
+        """Return the connection that was used last and is still silent: what a server says unasked is a farewell."""
+        while True:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return None
+            if connection.is_silent:
+                return connection
+            connection.close()
 
 
 @lru_cache(maxsize=8)

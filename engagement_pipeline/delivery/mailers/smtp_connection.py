@@ -46,6 +46,11 @@ class SmtpConnection:
     def is_open(self) -> bool:
         return self._smtp.sock is not None
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether the server has neither spoken nor hung up since its last answer."""
+        return not self._readable.select(0)
+
     def deliver(self, sender: str, recipient: str, content: bytes) -> str:
         """Hand over one message.
 
@@ -79,12 +84,16 @@ class SmtpConnection:
         """Ask whether the server is there.
 
         Raises:
-            TransientError: it is not.
+            DeadConnectionError: the connection was gone; never on a new one.
+            TransientError: the server does not answer as it should.
         """
+        fresh, self._is_fresh = self._is_fresh, False
         try:
             code, words = self._smtp.noop()
         except smtplib.SMTPException as error:
             self.close()
+            if not fresh:
+                raise DeadConnectionError from error
             raise TransientError(f"the server closed the connection: {error}") from error
         if code >= 400:
             self.close()
@@ -118,9 +127,6 @@ class SmtpConnection:
                 if stage == "MAIL" and not fresh:
                     raise DeadConnectionError from error
                 raise TransientError(f"the server closed the connection at {stage}: {error}") from error
-            if stage == "MAIL" and code == CLOSING and not fresh:
-                self.close()
-                raise DeadConnectionError
             if not (code == 354 if stage == "DATA" else 200 <= code < 300):
                 if code != CLOSING:
                     self._start_over(replies, in_content=200 <= code < 400)
@@ -154,7 +160,7 @@ class SmtpConnection:
         try:
             _socket_of(self._smtp).sendall(_stuffed(content))
             # Who has answered or hung up by now has not taken it; asked after the dot, nobody could tell.
-            answered = bool(self._readable.select(0))
+            answered = not self.is_silent
         except OSError as error:
             self.close()
             raise TransientError(f"the connection broke within the message: {error}") from error

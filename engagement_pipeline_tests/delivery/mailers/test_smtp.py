@@ -4,13 +4,9 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
-import dkim
 import pytest
 import trustme
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -25,7 +21,7 @@ from engagement_pipeline.delivery.mailer import (
     TransientError,
     UncertainError,
 )
-from engagement_pipeline.delivery.mailers.signing import SigningKeyError
+from engagement_pipeline.delivery.mailers import smtp_connection
 from engagement_pipeline.delivery.mailers.smtp import SmtpMailer
 from engagement_pipeline.delivery.mailers.smtp_connection import _stuffed
 from engagement_pipeline.platform.settings import SmtpSettings
@@ -98,7 +94,9 @@ def test_a_server_without_pipelining_gets_one_command_at_a_time(cautious: SmtpSe
     assert cautious.connections == 1
 
 
-def test_every_thread_has_a_connection_and_close_ends_them_all(smtp_server: SmtpServer, mailer: SmtpMailer) -> None:
+def test_messages_in_hand_at_once_have_a_connection_each_until_the_end(
+    smtp_server: SmtpServer, mailer: SmtpMailer
+) -> None:
     together = threading.Barrier(4)
 
     def send(lane: int) -> None:
@@ -109,14 +107,18 @@ def test_every_thread_has_a_connection_and_close_ends_them_all(smtp_server: Smtp
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(send, range(4)))
     assert sorted(smtp_server.email_ids) == sorted(message(number).email_id for number in range(100))
-    assert smtp_server.connections == 4
+    assert 1 < smtp_server.connections <= 4
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: mailer.send(message(number)), range(20)))
+    assert smtp_server.connections <= 4, "other threads take over what is there"
+    connections = smtp_server.connections
     mailer.close()
     until = time.monotonic() + 5
     while smtp_server.transports and time.monotonic() < until:
         time.sleep(0.01)
     assert not smtp_server.transports
     mailer.send(message())
-    assert smtp_server.connections == 5, "a closed mailer can be used again"
+    assert smtp_server.connections == connections + 1, "a closed mailer can be used again"
 
 
 @given(st.lists(st.sampled_from([b".", b"..", b"x", b"\r\n", b"."]), max_size=30).map(b"".join))
@@ -299,6 +301,46 @@ def test_an_idle_connection_that_was_closed_is_opened_again_unnoticed(farewell: 
     assert server.email_ids == [message(1).email_id, message(2).email_id]
 
 
+def test_a_server_that_says_goodbye_to_a_message_is_not_pressed(smtp_server: SmtpServer, mailer: SmtpMailer) -> None:
+    mailer.send(message(1))
+    smtp_server.faults.add("MAIL", Fault("421 4.7.0 too many messages, come back later"))
+    assert kind_of(mailer, 2) is ThrottledError
+    assert smtp_server.connections == 1
+    mailer.send(message(3))
+    assert smtp_server.connections == 2
+
+
+def test_a_connection_that_breaks_as_the_message_begins_is_opened_again(
+    smtp_server: SmtpServer, mailer: SmtpMailer
+) -> None:
+    mailer.send(message(1))
+    smtp_server.faults.add("MAIL", Fault(drop=True))
+    mailer.send(message(2))
+    assert smtp_server.email_ids == [message(1).email_id, message(2).email_id]
+
+
+def test_who_hangs_up_before_the_final_dot_is_noticed(
+    smtp_server: SmtpServer, mailer: SmtpMailer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(content: bytes) -> bytes:
+        time.sleep(0.2)
+        return content
+
+    monkeypatch.setattr(smtp_connection, "_stuffed", slowly)
+    smtp_server.faults.add("DATA", Fault("354 go on", drop=True))
+    assert kind_of(mailer) is TransientError
+
+
+def test_a_restart_of_the_server_is_not_noticed(smtp_server: SmtpServer, mailer: SmtpMailer) -> None:
+    together = threading.Barrier(4)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: (together.wait(), mailer.send(message(number))), range(4)))
+    smtp_server.hang_up()
+    for number in range(4, 8):
+        mailer.send(message(number))
+    assert len(set(smtp_server.email_ids)) == len(smtp_server.email_ids) == 8
+
+
 def test_a_new_connection_that_breaks_at_once_is_not_tried_for_ever(smtp_server: SmtpServer) -> None:
     smtp_server.faults.add("MAIL", Fault(drop=True), times=2)
     with mailer_to(smtp_server) as mailer:
@@ -379,62 +421,3 @@ def test_the_settings_say_what_is_allowed(smtp_server: SmtpServer) -> None:
         assert mailer.allowance() == Allowance(per_second=7, per_day=1000)
     with mailer_to(smtp_server) as mailer:
         assert mailer.allowance() == Allowance()
-
-
-# Signatures
-
-
-@pytest.fixture(scope="module")
-def key() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def written(key: rsa.RSAPrivateKey, folder: Path) -> Path:
-    path = folder / "dkim.pem"
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return path
-
-
-def test_a_signature_covers_what_matters_and_verifies(
-    smtp_server: SmtpServer, key: rsa.RSAPrivateKey, tmp_path: Path
-) -> None:
-    import base64
-
-    public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    record = b"v=DKIM1; k=rsa; p=" + base64.b64encode(public)
-    asked: list[bytes] = []
-
-    def dns(name: bytes, timeout: int = 5) -> bytes:
-        asked.append(name)
-        return record
-
-    with mailer_to(
-        smtp_server,
-        dkim_key_file=written(key, tmp_path),
-        dkim_selector="s1",
-        dkim_domain="shop.example.com",
-    ) as mailer:
-        mailer.send(message())
-    content = smtp_server.received[0].content
-    assert_is_whole(content, message())
-    assert dkim.verify(content, dnsfunc=dns)
-    assert asked == [b"s1._domainkey.shop.example.com."]
-    for old, new in [
-        (b"token=abc", b"token=xyz"),
-        (b"One-Click", b"Two-Click"),
-        (b"From: Stitch", b"From: Someone <x@example.org>\r\nFrom: Stitch"),
-        (b"\r\nR3L", b"\r\nR4L"),
-    ]:
-        assert old in content
-        assert not dkim.verify(content.replace(old, new), dnsfunc=dns), old
-
-
-@pytest.mark.parametrize("content", [None, b"no key"])
-def test_a_key_that_is_none_is_refused_at_once(tmp_path: Path, content: bytes | None) -> None:
-    path = tmp_path / "dkim.pem"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(SigningKeyError, match="DKIM_KEY_FILE"):
-        SmtpMailer(SmtpSettings(dkim_key_file=path, dkim_selector="s1", dkim_domain="shop.example.com"))
