@@ -115,7 +115,7 @@ def open_envelope(text: str, topic_arn: str, certificates: Certificates | None) 
         if certificates is not None:
             _check_signature(fields, kind, certificates)
         subscribe_url = None if kind == "Notification" else fields["SubscribeURL"]
-        if subscribe_url is not None and certificates is not None and not _is_of_sns(subscribe_url):
+        if subscribe_url is not None and not _is_of_sns(subscribe_url):
             raise ForgedError("the confirmation's URL is not on a host of SNS")
     except ForgedError as error:
         topic = fields["TopicArn"] if _ARN.fullmatch(fields["TopicArn"]) else "none"

@@ -123,3 +123,33 @@ def lift(address_key: str, reason: str, source: str) -> sa.Delete:
     """Take an address off the list, if it is there for this reason by this source."""
     listed = sa.and_(suppressions.c.reason == reason, suppressions.c.source == source)
     return sa.delete(suppressions).where(suppressions.c.address_key == address_key, listed)
+
+
+def page(after: str, count: int) -> sa.Select[Any]:
+    """Select the ledger's next rows in the order of their ids, as far as a replay needs them."""
+    columns = (
+        emails.c.email_id,
+        emails.c.user_id,
+        emails.c.status,
+        emails.c.sent_at,
+        emails.c.reason,
+        emails.c.claimed_by,
+    )
+    return sa.select(*columns).where(emails.c.email_id > after).order_by(emails.c.email_id).limit(count)
+
+
+def kinds(email_ids: Collection[str]) -> sa.Select[Any]:
+    """Select what is known to have happened to each of the e-mails."""
+    return (
+        sa.select(email_events.c.email_id, email_events.c.kind).where(email_events.c.email_id.in_(email_ids)).distinct()
+    )
+
+
+def correct(row: sa.Row[Any], status: Status, now: datetime) -> sa.Update:
+    """Give a row another status, forward or not, unless somebody has moved it since it was read."""
+    return (
+        sa.update(emails)
+        .where(emails.c.email_id == row.email_id, emails.c.status == row.status)
+        .where(emails.c.sent_at.is_not_distinct_from(row.sent_at))
+        .values(status=status, updated_at=now)
+    )

@@ -24,6 +24,19 @@ SOFT_BOUNCES = 3
 LATER = NOW + timedelta(days=1)
 
 
+# Where a sender may have left a row when events come, and what it had written by then.
+BASES: dict[str, dict[str, Any]] = {
+    "draft": {},
+    "held_out": {},
+    "queued": {},
+    "skipped": {"reason": "suppressed"},
+    "sending": {"sent_at": NOW, "claimed_by": "this-host:1:aaaa:1", "claimed_until": LATER},
+    "sent": {"sent_at": NOW, "provider_message_id": "m5"},
+    "unknown": {"sent_at": NOW, "reason": "sender_stopped"},
+    "failed": {"reason": "550 no such user"},
+}
+
+
 def event(
     number: int,
     kind: Kind,
@@ -67,6 +80,15 @@ def set_row(database: Database, email_id: str, status: str, **values: Any) -> No
     """Put a row where a sender would have brought it."""
     with database.write() as connection:
         connection.execute(sa.update(emails).where(emails.c.email_id == email_id).values(status=status, **values))
+
+
+def put_back(database: Database, email_ids: Sequence[str]) -> None:
+    """Bring each row to one of the bases, as if no event had come."""
+    blank = dict.fromkeys(("sent_at", "reason", "provider_message_id", "claimed_by", "claimed_until"))
+    for email_id, (base, values) in zip(email_ids, BASES.items(), strict=False):
+        set_row(database, email_id, base, **{**blank, **values})
+    with database.write() as connection:
+        bookkeeping.touch_users(connection, connection.execute(sa.select(emails.c.user_id)).scalars().all(), NOW)
 
 
 def take(database: Database, events: Sequence[Event], now: datetime = LATER) -> Intake:

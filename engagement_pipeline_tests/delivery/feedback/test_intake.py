@@ -16,12 +16,14 @@ from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.store import SqlUserStore
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.feedback.parts import (
+    BASES,
     LATER,
     SOFT_BOUNCES,
     add_emails,
     clear,
     event,
     key,
+    put_back,
     set_row,
     state,
     suppressed,
@@ -29,18 +31,6 @@ from engagement_pipeline_tests.delivery.feedback.parts import (
     take_in_batches,
 )
 from engagement_pipeline_tests.delivery.parts import SECRET
-
-# Where a sender may have left a row when events come, and what it had written by then.
-BASES = {
-    "draft": {},
-    "held_out": {},
-    "queued": {},
-    "skipped": {"reason": "suppressed"},
-    "sending": {"sent_at": NOW, "claimed_by": "this-host:1:aaaa:1", "claimed_until": LATER},
-    "sent": {"sent_at": NOW, "provider_message_id": "m5"},
-    "unknown": {"sent_at": NOW, "reason": "sender_stopped"},
-    "failed": {"reason": "550 no such user"},
-}
 
 
 def status(database: Database, email_id: str) -> str:
@@ -64,11 +54,12 @@ def test_the_same_event_is_kept_and_told_once(database: Database) -> None:
     assert take(database, [once]) == Intake(duplicates=1)
     with database.read() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(email_events)).scalar_one() == 1
-        told = connection.execute(
+        rows = connection.execute(
             sa.select(change_log.c.entity, change_log.c.entity_id, change_log.c.user_id, change_log.c.operation)
             .where(change_log.c.entity.in_(["email", "event", "touch"]))
             .order_by(change_log.c.seq)
         ).all()
+    told = [tuple(row) for row in rows]
     assert told[1:] == [
         ("event", once.event_id, "u00000", "created"),
         ("touch", "u00000", "u00000", "updated"),
@@ -212,7 +203,7 @@ def test_what_a_person_has_lifted_stays_so_until_it_bounces_again(database: Data
 
 def anything(rng: random.Random, email_ids: list[str]) -> list[Event]:
     """Return events of every sort about a few e-mails and addresses, some of which nobody knows."""
-    kinds: list[Kind] = ["soft_bounce"] * 8 + ["delivery"] * 2 + list(KINDS)
+    kinds: list[Kind] = [*["soft_bounce"] * 8, *["delivery"] * 2, *KINDS]  # type: ignore[list-item]
     found = []
     for number in range(rng.randint(1, 25)):
         place = rng.randrange(len(email_ids))
@@ -239,9 +230,7 @@ def test_any_order_number_and_batching_of_events_ends_the_same(database: Databas
         ends = []
         for _ in range(2):
             clear(database)
-            for email_id, (base, values) in zip(email_ids, BASES.items(), strict=True):
-                blank = dict.fromkeys(("sent_at", "reason", "provider_message_id", "claimed_by", "claimed_until"))
-                set_row(database, email_id, base, **{**blank, **values})
+            put_back(database, email_ids)
             take_in_batches(database, events, rng)
             ends.append(state(database))
         assert ends[0] == ends[1], f"seed {seed}"

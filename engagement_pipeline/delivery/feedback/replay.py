@@ -1,0 +1,78 @@
+"""Rebuilds the ledger's statuses from the stored events and from what the sender itself recorded.
+
+The sender's own word is not kept as such, yet can be told from what events never write: it dates a row (`sent_at`) that
+it hands over and takes the date back when the message was refused or not sent, and it gives a reason to whatever did
+not simply go out. A person who resolves a row does so by an event.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from engagement_pipeline.delivery.events import STATUS_OF, Kind
+from engagement_pipeline.delivery.feedback import intake, statements
+from engagement_pipeline.delivery.statuses import EMAILED, Status, follow
+from engagement_pipeline.platform import change_log
+from engagement_pipeline.platform.sql import Database
+
+_PAGE: Final = 1_000
+
+
+@dataclass(frozen=True)
+class ReplayReport:
+    """How many ledger rows were looked at, and how many had another status than their events say."""
+
+    rows: int
+    changed: int
+
+
+def replay(database: Database, now: datetime) -> ReplayReport:
+    """Give every row the status that follows from its events, and users the touches that follow from that.
+
+    It may run beside senders and intakes; each page of rows is one transaction.
+    """
+    rows = changed = 0
+    after = ""
+    while True:
+        with database.write() as connection:
+            change_log.lock(connection)
+            page = connection.execute(statements.page(after, _PAGE)).all()
+            changed += _repair(connection, page, now)
+        if not page:
+            return ReplayReport(rows, changed)
+        rows += len(page)
+        after = page[-1].email_id
+
+
+def sender_said(status: Status, sent_at: datetime | None, reason: str | None, claimed: bool) -> Status:
+    """Return where the sender left a row before any event came, as far as that matters for what events make of it."""
+    if sent_at is None:
+        return "failed" if status in EMAILED else status
+    if status == "sending" and claimed:
+        return "sending"
+    return "sent" if reason is None else "unknown"
+
+
+def rebuilt(base: Status, kinds: Iterable[Kind]) -> Status:
+    """Return the status that events, in any order, make of what the sender said."""
+    reported = {STATUS_OF[kind] for kind in kinds if kind in STATUS_OF}
+    return reduce(follow, reported, base)
+
+
+def _repair(connection: sa.Connection, page: Sequence[sa.Row[Any]], now: datetime) -> int:
+    kinds: dict[str, list[Kind]] = defaultdict(list)
+    for email_id, kind in connection.execute(statements.kinds([row.email_id for row in page])):
+        kinds[email_id].append(kind)
+    changed: dict[str, str] = {}
+    for row in page:
+        base = sender_said(row.status, row.sent_at, row.reason, claimed=row.claimed_by is not None)
+        status = rebuilt(base, kinds[row.email_id])
+        if status != row.status and connection.execute(statements.correct(row, status, now)).rowcount:
+            changed[row.email_id] = row.user_id
+    intake.record_changes(connection, changed | intake.align_sent_at(connection, changed, now), now)
+    return len(changed)
