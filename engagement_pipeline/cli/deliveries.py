@@ -89,6 +89,7 @@ def resolve(
     as_json: Json = False,
 ) -> None:
     """Say what became of an unknown e-mail. `failed` does not send it again, but lets the user be written to sooner."""
+    from engagement_pipeline.delivery import unknowns
     from engagement_pipeline.pipeline import Pipeline
     from engagement_pipeline.platform.settings import get_settings
 
@@ -96,8 +97,11 @@ def resolve(
     if "@" in note or len(note) > _LONGEST_NOTE:
         raise BadInputError(f"the note must hold no address, and at most {_LONGEST_NOTE} characters")
     pipeline = Pipeline(get_settings())
-    reason = f"a person: {note}" if note else "a person"
-    if not pipeline.ledger.resolve(email_id, became.value, reason, pipeline.now()):
+    word: unknowns.Became = "sent" if became is Resolution.sent else "failed"
+    with pipeline.database.write() as connection:
+        soft_bounces = pipeline.settings.delivery.soft_bounces
+        found = unknowns.resolve(connection, email_id, word, note, pipeline.now(), soft_bounces)
+    if not found:
         raise BadInputError(f"{email_id} is not the id of an e-mail that is unknown")
     emit(
         {"email_id": email_id, "status": became.value},

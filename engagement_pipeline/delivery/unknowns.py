@@ -1,15 +1,24 @@
 """E-mails of which nobody can tell whether they were sent, for a person to look into."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final, Literal
 
 import sqlalchemy as sa
 
+from engagement_pipeline.delivery.events import Event, Kind
+from engagement_pipeline.delivery.feedback import intake
 from engagement_pipeline.delivery.statements import EXPIRED
 from engagement_pipeline.delivery.tables import emails
+from engagement_pipeline.platform import change_log
+
+Became = Literal["sent", "failed"]
 
 # Those that have expired stay unknown, but nobody is asked about them any more.
 _OPEN = sa.and_(emails.c.status == "unknown", emails.c.reason.is_distinct_from(EXPIRED))
+
+_KIND: Final[dict[Became, Kind]] = {"sent": "send", "failed": "reject"}
 
 
 @dataclass(frozen=True)
@@ -42,3 +51,38 @@ def count_unknown(connection: sa.Connection) -> Unknowns:
     """Count those that are still to be resolved."""
     row = connection.execute(sa.select(sa.func.count(), sa.func.min(emails.c.sent_at)).where(_OPEN)).one()
     return Unknowns(row[0], row[1])
+
+
+def resolve(
+    connection: sa.Connection, email_id: str, became: Became, note: str, now: datetime, soft_bounces: int
+) -> bool:
+    """Take a person's word for what became of an unknown e-mail; tell whether it was unknown.
+
+    The word is an event like the provider's: it is kept, counts when statuses are rebuilt, and gives way to a graver
+    one. An e-mail that has expired can still be resolved.
+
+    Args:
+        connection: a writing transaction.
+        email_id: our id.
+        became: what became of it.
+        note: how the person knows; without an address or name.
+        now: the moment of the decision.
+        soft_bounces: as for `intake.take`.
+    """
+    change_log.lock(connection)
+    query = sa.select(emails.c.provider_message_id).where(emails.c.email_id == email_id, emails.c.status == "unknown")
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return False
+    event = Event(
+        event_id=f"person-{email_id}",
+        kind=_KIND[became],
+        email_id=email_id,
+        provider_message_id=row.provider_message_id,
+        address_key=None,
+        occurred_at=now,
+        source="person",
+        original=json.dumps({"became": became, "note": note}),
+    )
+    intake.take(connection, [event], now, soft_bounces)
+    return True

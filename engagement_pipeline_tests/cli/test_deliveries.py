@@ -17,7 +17,7 @@ from engagement_pipeline.delivery import breaker, suppressions
 from engagement_pipeline.migrations import upgrade
 from engagement_pipeline.platform.settings import get_settings
 from engagement_pipeline.platform.sql import Database
-from engagement_pipeline_tests.delivery.sent_emails import add_sent
+from engagement_pipeline_tests.delivery.sent_emails import add_events, add_sent
 
 runner = CliRunner()
 
@@ -69,12 +69,31 @@ def test_unknown_e_mails_are_listed_and_resolved(store: Database) -> None:
     assert run("deliveries", "resolve", younger, "failed")["status"] == "failed"
     assert run("deliveries", "unknown") == {"number": 0, "oldest": []}
     with store.read() as connection:
-        rows = connection.exec_driver_sql("SELECT email_id, status, reason FROM emails").fetchall()
-    assert {tuple(row) for row in rows} == {
-        (older, "sent", "a person: seen in the console"),
-        (younger, "failed", "a person"),
-    }
+        rows = connection.exec_driver_sql("SELECT email_id, status FROM emails").fetchall()
+        [original] = connection.exec_driver_sql("SELECT original FROM email_events WHERE kind = 'send'").scalars()
+    assert {tuple(row) for row in rows} == {(older, "sent"), (younger, "failed")}
+    assert json.loads(original)["note"] == "seen in the console"
     assert "is not the id" in refused("deliveries", "resolve", older, "failed")
+
+
+def test_what_a_person_has_resolved_stays_so_when_statuses_are_rebuilt(store: Database) -> None:
+    became = {
+        resolution: add_sent(store, 1, now() - timedelta(hours=5), "unknown")[0] for resolution in ("sent", "failed")
+    }
+    for resolution, email_id in became.items():
+        run("deliveries", "resolve", email_id, resolution, "--note", "seen in the console")
+    assert run("deliveries", "replay") == {"rows": 2, "changed": 0}
+    with store.read() as connection:
+        rows = connection.exec_driver_sql("SELECT status, email_id FROM emails").fetchall()
+    assert {row[0]: row[1] for row in rows} == became
+
+
+def test_statuses_are_rebuilt_from_events(store: Database) -> None:
+    emails = add_sent(store, 3, now())
+    add_events(store, emails[:2], "delivery", now())
+    assert run("deliveries", "replay") == {"rows": 3, "changed": 2}
+    assert run("status")["emails_by_status"] == {"delivered": 2, "sent": 1}
+    assert "0 of them differed" in runner.invoke(app, ["deliveries", "replay"]).stdout
 
 
 def test_a_note_with_an_address_is_refused(store: Database) -> None:
