@@ -1,6 +1,9 @@
 import json
 import logging
 import re
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -215,3 +218,43 @@ def test_a_certificate_that_cannot_be_fetched_says_nothing_about_the_message(sig
 
     with pytest.raises(TimeoutError):
         open_envelope(signer.notification("text"), TOPIC, Certificates(fail))
+
+
+class _Answers(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        status = int(self.path.strip("/"))
+        self.send_response(status)
+        if status == 302:
+            self.send_header("Location", "/200")
+        self.send_header("Content-Length", "4")
+        self.end_headers()
+        self.wfile.write(b"body")
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def local_sns(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    # The one thing that is bent: a server of ours counts as a host of SNS.
+    monkeypatch.setattr(sns, "_is_of_sns", lambda url: url.startswith("http://127.0.0.1:"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Answers) as server:
+        Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_what_sns_answers_is_fetched(local_sns: str) -> None:
+    assert sns.fetch(f"{local_sns}/200") == b"body"
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_url_that_sns_does_not_know_is_not_its_own(local_sns: str, status: int) -> None:
+    with pytest.raises(ForgedError, match=f"SNS answers {status}"):
+        sns.fetch(f"{local_sns}/{status}")
+
+
+@pytest.mark.parametrize("status", [302, 429, 500, 503])
+def test_a_fault_of_sns_and_a_redirect_are_not_taken_for_an_answer(local_sns: str, status: int) -> None:
+    with pytest.raises(OSError, match=str(status)):
+        sns.fetch(f"{local_sns}/{status}")
