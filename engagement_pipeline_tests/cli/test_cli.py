@@ -32,6 +32,7 @@ COMMANDS = [
     ["suppressions", "remove"],
     ["suppressions", "import"],
     ["suppressions", "export"],
+    ["web"],
     ["status"],
 ]
 ORDERS = "order_id,user_id,ordered_at,total_value,item_count\no1,u1,2026-01-05,20.00,1\no2,u1,2026-02-05,30.00,2\n"
