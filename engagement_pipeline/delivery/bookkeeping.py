@@ -41,8 +41,8 @@ def mark(connection: sa.Connection, worker: str, ticket: Ticket, now: datetime, 
 
     The change log hears of the outcome only: until then nothing has happened that anybody could act on.
     """
-    marked = connection.execute(
-        statements.MARK_SENDING,
+    marked = statements.MARK_SENDING.execute(
+        connection,
         {
             "p_email_id": ticket.email_id,
             "p_worker": worker,
@@ -55,7 +55,7 @@ def mark(connection: sa.Connection, worker: str, ticket: Ticket, now: datetime, 
             "p_now": now,
         },
     )
-    return marked.rowcount == 1
+    return marked == 1
 
 
 def lock_address(connection: sa.Connection, address_key: str) -> None:
@@ -79,7 +79,7 @@ def record(connection: sa.Connection, worker: str, outcome: Outcome, now: dateti
     }
     if outcome.status in statuses.EMAILED:
         values["p_message_id"] = outcome.provider_message_id
-    return connection.execute(statements.OUTCOME[outcome.status], values).rowcount == 1
+    return statements.OUTCOME[outcome.status].execute(connection, values) == 1
 
 
 def settle(connection: sa.Connection, worker: str, delivers: str | None, now: datetime) -> int:

@@ -8,6 +8,7 @@ from binascii import b2a_base64
 from email import policy
 from email.headerregistry import HeaderRegistry
 from email.utils import format_datetime
+from functools import lru_cache
 
 from engagement_pipeline.delivery.mailer import Message
 
@@ -45,6 +46,7 @@ def to_bytes(message: Message) -> bytes:
     return (head + body).encode("ascii")
 
 
+@lru_cache(maxsize=1024)
 def _fold(name: str, value: str) -> str:
     """Encode and fold a header by the standard library's rules; plain short values, nearly all, need neither."""
     _one_line(value)

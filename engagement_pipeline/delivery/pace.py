@@ -106,7 +106,8 @@ class Pace:
 
     def wait_for(self, turn: datetime | None) -> None:
         """Wait until a turn has come."""
-        self._sleep(self.seconds_until(turn))
+        if turn is not None:
+            self._sleep(self.seconds_until(turn))
 
     def start(self, turn: datetime | None) -> None:
         """Wait until the very moment at which a message may be handed over.

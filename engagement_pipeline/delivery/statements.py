@@ -11,7 +11,7 @@ from engagement_pipeline.delivery import statuses
 from engagement_pipeline.delivery.entries import Entry
 from engagement_pipeline.delivery.statuses import Status
 from engagement_pipeline.delivery.tables import emails, suppressions
-from engagement_pipeline.platform.sql import UtcDateTime
+from engagement_pipeline.platform.sql import Prepared, UtcDateTime
 from engagement_pipeline.users.tables import users
 
 _ENTRY: Final = tuple(
@@ -95,7 +95,7 @@ def _mark_sending() -> sa.Update:
     )
 
 
-MARK_SENDING: Final = _mark_sending()
+MARK_SENDING: Final = Prepared(_mark_sending())
 
 LOCK_ADDRESS: Final = sa.select(
     sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(sa.bindparam("p_address_key", type_=sa.Text), 0))
@@ -127,8 +127,8 @@ def _outcome(status: Status) -> sa.Update:
     )
 
 
-OUTCOME: Final[dict[Status, sa.Update]] = {
-    status: _outcome(status) for status in ("queued", "sent", "delivered", "failed", "unknown", "skipped")
+OUTCOME: Final[dict[Status, Prepared]] = {
+    status: Prepared(_outcome(status)) for status in ("queued", "sent", "delivered", "failed", "unknown", "skipped")
 }
 
 

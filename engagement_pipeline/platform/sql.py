@@ -1,7 +1,8 @@
 """The operational store's engine: SQLite by default, PostgreSQL by URL, one SQLAlchemy Core for both."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -58,11 +59,14 @@ class Database:
             _configure_sqlite(self.engine)
         else:
             _hide_rows(self.engine)
+        self._may_write = self.engine.execution_options(may_write=True)
+        # SQLite has one writer at a time and lets others poll; threads of one process wait here, and wake at once.
+        self._one_writer = threading.Lock() if self.is_sqlite else nullcontext()
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """Open a transaction that commits at the end and rolls back on any exception."""
-        with self.engine.connect().execution_options(may_write=True) as connection, connection.begin():
+        with self._one_writer, self._may_write.begin() as connection:
             yield connection
 
     @contextmanager
@@ -73,6 +77,41 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+class Prepared:
+    """A statement put into SQL once, for what runs for every message: doing it anew would cost more than running it."""
+
+    def __init__(self, statement: sa.UpdateBase) -> None:
+        self._statement = statement
+        self._by_dialect: dict[str, _Compiled] = {}
+
+    def execute(self, connection: sa.Connection, values: Mapping[str, Any]) -> int:
+        """Run it with values for its bound parameters; return how many rows it wrote."""
+        dialect = connection.dialect
+        compiled = self._by_dialect.get(dialect.name)
+        if compiled is None:
+            compiled = self._by_dialect[dialect.name] = _Compiled(self._statement, dialect)
+        return connection.exec_driver_sql(compiled.sql, compiled.parameters(values)).rowcount
+
+
+class _Compiled:
+    def __init__(self, statement: sa.UpdateBase, dialect: sa.Dialect) -> None:
+        compiled: Any = statement.compile(dialect=dialect)
+        self.sql = str(compiled)
+        self._defaults = compiled.params
+        self._places: list[str] | None = compiled.positiontup if compiled.positional else None
+        self._processors = {
+            name: processor
+            for parameter, name in compiled.bind_names.items()
+            if (processor := parameter.type.dialect_impl(dialect).bind_processor(dialect)) is not None
+        }
+
+    def parameters(self, values: Mapping[str, Any]) -> tuple[Any, ...] | dict[str, Any]:
+        bound = {**self._defaults, **values}
+        for name, processor in self._processors.items():
+            bound[name] = processor(bound[name])
+        return bound if self._places is None else tuple(bound[name] for name in self._places)
 
 
 def insert_or_ignore(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> int:
