@@ -77,7 +77,9 @@ def unknown(
             (each["email_id"], f"{each['sent_at']:%Y-%m-%d %H:%M}", each["campaign"], each["provider"], each["reason"])
             for each in oldest
         ]
-        table(f"{number:,} unknown e-mails", ["e-mail", "handed over (UTC)", "campaign", "provider", "why"], rows)
+        header = ["e-mail", "handed over (UTC)", "campaign", "provider", "why"]
+        # Ids are copied from here into `resolve`.
+        table(f"{number:,} unknown e-mails", header, rows, whole=["e-mail"])
 
     emit({"number": number, "oldest": oldest}, as_json, render)
 

@@ -1,7 +1,7 @@
 """How commands show results: tables for people, JSON for scripts, a progress bar while it takes long."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,15 +21,15 @@ def emit(result: Mapping[str, Any], as_json: bool, render: Callable[[], None]) -
         render()
 
 
-def table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table; numbers to the right, with thousands separators."""
+def table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]], *, whole: Collection[str] = ()) -> None:
+    """Print a table; numbers to the right, with thousands separators, columns in `whole` never broken into lines."""
     from rich.console import Console
     from rich.table import Table
 
     view = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
     for index, name in enumerate(header):
         is_number = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
-        view.add_column(name, justify="right" if is_number else "left", overflow="fold")
+        view.add_column(name, justify="right" if is_number else "left", overflow="fold", no_wrap=name in whole)
     for row in rows:
         view.add_row(*[_cell(value) for value in row])
     Console().print(view)

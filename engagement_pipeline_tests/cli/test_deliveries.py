@@ -65,6 +65,7 @@ def test_unknown_e_mails_are_listed_and_resolved(store: Database) -> None:
         (younger, "win-back", "ses"),
     ]
     assert len(run("deliveries", "unknown", "--limit", "1")["oldest"]) == 1
+    assert younger in runner.invoke(app, ["deliveries", "unknown"], env={"COLUMNS": "80"}).stdout
     assert run("deliveries", "resolve", older, "sent", "--note", "seen in the console")["status"] == "sent"
     assert run("deliveries", "resolve", younger, "failed")["status"] == "failed"
     assert run("deliveries", "unknown") == {"number": 0, "oldest": []}
