@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from engagement_pipeline.delivery.feedback.sns import Certificates
 from engagement_pipeline.delivery.feedback.sns import fetch as fetch_from_sns
 from engagement_pipeline.pipeline import Pipeline
+from engagement_pipeline.users.keys import check_secret_key
 from engagement_pipeline.web import health, sns, tracking, unsubscribe
 from engagement_pipeline.web.pages import Pages
 from engagement_pipeline.web.protection import BodyLimit, SafeHeaders
@@ -29,14 +30,18 @@ def create_app(pipeline: Pipeline, fetch: Callable[[str], bytes] = fetch_from_sn
     Args:
         pipeline: the parts that the settings choose.
         fetch: returns what is at a URL of SNS: a certificate, or the answer to a confirmation.
+
+    Raises:
+        BrandError: the brand's file cannot be used.
+        SecretKeyChangedError: with another key every link that was ever sent would be refused.
     """
     app = FastAPI(lifespan=_lifespan, openapi_url=None)
     app.state.pipeline = pipeline
     app.state.pages = Pages(pipeline.brand)
     app.state.fetch = fetch
     app.state.certificates = Certificates(fetch)
-    with pipeline.database.read():
-        pass
+    with pipeline.database.write() as connection:
+        check_secret_key(connection, pipeline.secret_key)
     for module in (health, unsubscribe, tracking, sns):
         app.include_router(module.router)
     app.add_middleware(BodyLimit)

@@ -1,4 +1,4 @@
-"""The web server as a process of its own, started by the command's function."""
+"""The web server as it is run: `engagement web` in a process of its own."""
 
 import os
 import socket
@@ -49,10 +49,10 @@ def running(database_url: str, folder: Path, **settings: str) -> Iterator[Server
         "ENGAGEMENT_SECRET_KEY": SECRET,
         **settings,
     }
-    code = f"from engagement_pipeline.cli.web import web; web('127.0.0.1', {port})"
+    command = [sys.executable, "-c", "from engagement_pipeline.cli import main; main()", "web", "--port", str(port)]
     server = Server(port, folder / "web.log")
     with server.log.open("wb") as log:
-        process = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:
         _wait(server, process)
         yield server

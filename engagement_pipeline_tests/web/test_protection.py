@@ -2,14 +2,20 @@
 
 import logging
 import re
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
 from engagement_pipeline.copywriting.brand import load_brand
+from engagement_pipeline.migrations import upgrade
+from engagement_pipeline.platform import sql
 from engagement_pipeline.platform.settings import PROJECT_ROOT
+from engagement_pipeline.platform.sql import Database
+from engagement_pipeline.users.keys import SecretKeyChangedError
 from engagement_pipeline.web.pages import Pages
 from engagement_pipeline.web.protection import MOST_BYTES
+from engagement_pipeline.web.tracking import PIXEL
 from engagement_pipeline_tests.copywriting.samples import brand
 from engagement_pipeline_tests.web.conftest import Shop
 
@@ -66,6 +72,32 @@ def test_nothing_personal_and_no_token_is_logged(
     assert shop.token("open") not in ours
     assert "u1@example.com" not in ours
     assert "someone@example.com" not in ours
+
+
+def test_it_does_not_start_with_another_key(shop: Shop) -> None:
+    """Every link that was ever sent would be refused, and nobody could leave."""
+    with pytest.raises(SecretKeyChangedError):
+        shop.client(secret_key="another key that the store does not know")
+
+
+def test_while_the_store_is_held_people_are_asked_to_try_again_and_mail_programs_notice_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql, "BUSY_TIMEOUT_MS", 50)
+    database = Database(f"sqlite:///{tmp_path / 'engagement.db'}")
+    upgrade(database)
+    shop = Shop(database, tmp_path)
+    client = shop.client()
+    with database.write():
+        answer = client.post(shop.way_out, data={"List-Unsubscribe": "One-Click"})
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) > 0
+        assert "try again" in answer.text
+        assert client.get(f"/o/{shop.token('open')}.gif").content == PIXEL
+    assert shop.suppressed() == []
+    assert client.post(shop.way_out).status_code == 200
+    assert len(shop.suppressed()) == 1
+    database.close()
 
 
 def test_the_shipped_brand_is_served() -> None:
