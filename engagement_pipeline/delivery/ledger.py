@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from typing import Protocol
 
 import sqlalchemy as sa
 
@@ -78,9 +78,6 @@ class Ledger(Protocol):
 
     def count_by_status(self, campaign: str) -> dict[Status, int]:
         """Count the campaign's rows."""
-
-    def resolve(self, email_id: str, status: Literal["sent", "failed"], note: str, now: datetime) -> bool:
-        """Take a person's word for what became of an unknown message; False where no such row is unknown."""
 
     def expire_unknown(self, before: datetime, now: datetime) -> int:
         """Stop asking about messages handed over before a moment: they stay unknown, and count as sent for ever.
@@ -213,16 +210,6 @@ class SqlLedger:
         query = sa.select(emails.c.status, sa.func.count()).where(emails.c.campaign == campaign)
         with self._database.read() as connection:
             return {row[0]: row[1] for row in connection.execute(query.group_by(emails.c.status))}
-
-    def resolve(self, email_id: str, status: Literal["sent", "failed"], note: str, now: datetime) -> bool:
-        values = {"p_email_id": email_id, "p_status": status, "p_reason": note, "p_now": now}
-        with self._write() as connection:
-            user_id = connection.execute(statements.RESOLVE, values).scalar_one_or_none()
-            if user_id is None:
-                return False
-            bookkeeping.touch_users(connection, [user_id], now)
-            change_log.append(connection, [Change("email", email_id, user_id, "updated")], now)
-        return True
 
     def expire_unknown(self, before: datetime, now: datetime) -> int:
         with self._write() as connection:

@@ -184,17 +184,6 @@ POSTPONE: Final = RELEASE.where(emails.c.email_id == sa.bindparam("p_email_id"))
     not_before=sa.bindparam("p_not_before", type_=UtcDateTime)
 )
 
-RESOLVE: Final = (
-    sa.update(emails)
-    .where(emails.c.email_id == sa.bindparam("p_email_id"), emails.c.status == "unknown")
-    .values(
-        status=sa.bindparam("p_status"),
-        reason=sa.bindparam("p_reason"),
-        updated_at=sa.bindparam("p_now", type_=UtcDateTime),
-    )
-    .returning(emails.c.user_id)
-)
-
 EXPIRED: Final = "expired"
 
 EXPIRE: Final = (

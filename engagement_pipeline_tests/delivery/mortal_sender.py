@@ -4,18 +4,23 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Final, Literal
 
 import sqlalchemy as sa
 
-from engagement_pipeline.delivery.mailer import Message, Receipt
+from engagement_pipeline.delivery.mailer import Allowance, Mailer, Message, Receipt
+from engagement_pipeline.delivery.mailers.ses import SesMailer
+from engagement_pipeline.delivery.mailers.smtp import SmtpMailer
 from engagement_pipeline.delivery.outbox import OutboxMailer
+from engagement_pipeline.platform.settings import SesSettings, Settings, SmtpSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import Parts
 
-Point = Literal["before_writing", "half_written", "after_rename", "before_commit", "after_commit"]
-POINTS: tuple[Point, ...] = get_args(Point)
+# `after_yes` cannot be made safe: the provider has taken the message, and we have not written it down.
+Point = Literal["before_sending", "half_written", "after_yes", "before_commit", "after_commit"]
+LIVE_POINTS: Final[tuple[Point, ...]] = ("before_sending", "after_yes", "before_commit", "after_commit")
+OUTBOX_POINTS: Final[tuple[Point, ...]] = (*LIVE_POINTS, "half_written")
 
 
 class LoggingMailer(OutboxMailer):
@@ -36,26 +41,38 @@ def log_of(outbox: Path) -> Path:
     return outbox.with_suffix(".log")
 
 
-class MortalMailer(LoggingMailer):
+class MortalMailer:
     """Dies around the hand-over of the n-th message."""
 
-    def __init__(self, folder: Path, point: Point, message: int) -> None:
-        super().__init__(folder)
-        self._folder_of_files = folder
+    def __init__(self, mailer: Mailer, point: Point, message: int, folder: Path | None) -> None:
+        self.name = mailer.name
+        self.delivers = mailer.delivers
+        self._mailer = mailer
         self._point = point
         self._left = message
+        self._folder = folder
+
+    def allowance(self) -> Allowance:
+        # As fast as it goes: what a provider allows is another test's matter.
+        return Allowance()
 
     def send(self, message: Message) -> Receipt:
         self._left -= 1
-        if self._left == 0 and self._point == "before_writing":
+        if self._left == 0 and self._point == "before_sending":
             die()
-        if self._left == 0 and self._point == "half_written":
-            (self._folder_of_files / f".{message.email_id}.tmp").write_bytes(b"From: half a mess")
+        if self._left == 0 and self._point == "half_written" and self._folder is not None:
+            (self._folder / f".{message.email_id}.tmp").write_bytes(b"From: half a mess")
             die()
-        receipt = super().send(message)
-        if self._left == 0 and self._point == "after_rename":
+        receipt = self._mailer.send(message)
+        if self._left == 0 and self._point == "after_yes":
             die()
         return receipt
+
+    def was_accepted(self, email_id: str) -> bool | None:
+        return self._mailer.was_accepted(email_id)
+
+    def close(self) -> None:
+        self._mailer.close()
 
     @property
     def is_last(self) -> bool:
@@ -67,7 +84,7 @@ def die() -> None:
 
 
 def die_around_commit(database: Database, mailer: MortalMailer, point: Point) -> None:
-    """Die when the transaction that records the chosen message commits: just before, or just after."""
+    """Die when the first transaction after the chosen message commits: just before, or just after."""
     commit = database.engine.dialect.do_commit
 
     def mortal_commit(dbapi_connection: sa.PoolProxiedConnection) -> None:
@@ -80,11 +97,23 @@ def die_around_commit(database: Database, mailer: MortalMailer, point: Point) ->
     database.engine.dialect.do_commit = mortal_commit  # type: ignore[method-assign]
 
 
-def main(url: str, outbox: str, point: Point, message: str) -> None:
+def mailer_at(place: str) -> tuple[Mailer, Path | None]:
+    """Return the mailer for `outbox:<folder>`, `smtp:<port>` or `ses:<URL>`, and the outbox folder."""
+    kind, _, where = place.partition(":")
+    if kind == "outbox":
+        return LoggingMailer(Path(where)), Path(where)
+    if kind == "smtp":
+        return SmtpMailer(SmtpSettings(host="127.0.0.1", port=int(where), security="none")), None
+    settings = Settings(aws_endpoint_url=where, ses=SesSettings(configuration_set="events"))
+    return SesMailer(settings), None
+
+
+def main(url: str, place: str, point: Point, message: str, lanes: str) -> None:
     database = Database(url)
-    mailer = MortalMailer(Path(outbox), point, int(message))
-    die_around_commit(database, mailer, point)
-    sender = Parts(database).sender(mailer)
+    mailer, folder = mailer_at(place)
+    mortal = MortalMailer(mailer, point, int(message), folder)
+    die_around_commit(database, mortal, point)
+    sender = Parts(database).sender(mortal, lanes=int(lanes))
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sender.run(lambda: NOW)
