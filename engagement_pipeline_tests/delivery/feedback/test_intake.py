@@ -90,6 +90,16 @@ def test_an_event_that_comes_before_its_email_is_known_is_matched_by_the_next_on
     assert status(database, email_id) == "clicked"
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_one_event_says_of_the_providers_id_holds_for_others(database: Database, order: int) -> None:
+    # Through SES's SMTP endpoint, the ledger knows another id than the one that its notifications carry.
+    (email_id,) = add_emails(database, 1)
+    set_row(database, email_id, "sent", sent_at=NOW, provider_message_id="of-the-smtp-server")
+    for one in [event(1, "send", email_id, message_id="m1"), event(2, "delivery", message_id="m1")][::order]:
+        take(database, [one])
+    assert status(database, email_id) == "delivered"
+
+
 def test_an_event_that_comes_before_its_email_is_known_is_matched_by_the_sender(database: Database) -> None:
     (email_id,) = add_emails(database, 1)
     take(database, [event(1, "unsubscribe", message_id="m1"), event(2, "hard_bounce", message_id="m1")])
