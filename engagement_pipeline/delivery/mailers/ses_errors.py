@@ -67,7 +67,7 @@ def refusal(error: aws.ClientError, sender: str) -> MailerError:
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     details: Mapping[str, Any] = error.response.get("Error", {})
     code, words = str(details.get("Code", "")), str(details.get("Message", ""))
-    if not code or code == "Unknown" or code.isdigit():
+    if not code or code.isdigit():
         return _without_code(status)
     reason = f"{code}: {words}"
     if code in _ACCOUNT:

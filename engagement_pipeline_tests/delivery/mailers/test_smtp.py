@@ -265,6 +265,8 @@ def test_the_servers_limit_on_size_is_asked_for_before_anything_is_sent() -> Non
     with SmtpServer(size_limit=1000) as server, mailer_to(server) as mailer:
         with pytest.raises(PermanentError, match="552"):
             mailer.send(message())
+        [command] = server.commands[:1]
+        assert " SIZE=" in command, "the size is known before the content is sent"
         mailer.send(message(2, html="<p>Hi</p>", text="Hi"))
         assert len(server.received) == 1
         assert server.connections == 1
