@@ -25,13 +25,20 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+# The AWS-compatible server of the tests brings a botocore of another version: an environment of its own.
+.venv-aws/.installed: $(VENV)/.installed-dev
+	@echo "Installing the AWS-compatible server of the tests ..."
+	@$(PYTHON) -m venv .venv-aws
+	@.venv-aws/bin/python -m pip install --quiet "ministack==1.5.33"
+	@touch $@
+
 demo: $(VENV)/.installed  ## Run the whole pipeline on the real sample, or on your files: ARGS="--orders my.csv --users my.csv"
 	@DAGSTER_HOME=$(DAGSTER_HOME) $(BIN)/engagement demo $(ARGS)
 
 dev: $(VENV)/.installed  ## Open the Dagster UI, with sensors and schedules running
 	@DAGSTER_HOME=$(DAGSTER_HOME) $(BIN)/engagement dev --port $(PORT)
 
-test: $(VENV)/.installed-dev chromium  ## Run all tests: fast ones first, then those with real parts, then the browser
+test: $(VENV)/.installed-dev .venv-aws/.installed chromium  ## Run all tests: fast ones first, then those with real parts, then the browser
 	$(BIN)/pytest $(ARGS)
 
 # Debian's browser, where we may install it; elsewhere the browser tests are skipped, and counted as skipped.
@@ -57,8 +64,8 @@ format: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev  ## Measure, side by side with what one would use instead
 	$(BIN)/python -m benchmarks $(ARGS)
 
-soak: $(VENV)/.installed-dev  ## Kill it fifty times and count what is left
+soak: $(VENV)/.installed-dev .venv-aws/.installed  ## Kill it a hundred times and count what is left
 	$(BIN)/pytest -m soak --timeout 3600
 
 clean:  ## Remove the environment and everything a run wrote
-	rm -rf $(VENV) data/local .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info .tmp_dagster_home_*
+	rm -rf $(VENV) .venv-aws data/local .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info .tmp_dagster_home_*

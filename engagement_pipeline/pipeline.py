@@ -51,7 +51,7 @@ class Pipeline:
 
     @cached_property
     def ledger(self) -> SqlLedger:
-        return SqlLedger(self.database)
+        return SqlLedger(self.database, self.settings.delivery.soft_bounces)
 
     @cached_property
     def brand(self) -> Brand:

@@ -43,7 +43,7 @@ def sender_for(settings: Settings, database: Database, brand: Brand) -> Sender:
     """
     if settings.send_mode == "live":
         check_live(settings, brand)
-    ledger = SqlLedger(database)
+    ledger = SqlLedger(database, settings.delivery.soft_bounces)
     secret_key = settings.secret_key.get_secret_value()
     store = SqlUserStore(database, secret_key)
     judge = Judge(ledger, store, settings.gate, settings.scoring, secret_key)
@@ -52,7 +52,7 @@ def sender_for(settings: Settings, database: Database, brand: Brand) -> Sender:
         database,
         ledger,
         judge,
-        MessageMaker(brand, secret_key),
+        MessageMaker(brand, settings.delivery, secret_key),
         mailer_for(settings),
         SendingLimits(database, warming_up=settings.delivery.warm_up and settings.send_mode == "live"),
         settings.delivery.senders,

@@ -82,8 +82,8 @@ def record(connection: sa.Connection, worker: str, outcome: Outcome, now: dateti
     return statements.OUTCOME[outcome.status].execute(connection, values) == 1
 
 
-def settle(connection: sa.Connection, worker: str, delivers: str | None, now: datetime) -> int:
-    """Bring users, events and the change log in line with the rows that a worker has closed; return how many.
+def settle(connection: sa.Connection, worker: str, delivers: str | None, now: datetime) -> Sequence[sa.Row[Any]]:
+    """Bring users, events and the change log in line with the rows that a worker has closed; return these.
 
     Args:
         connection: a writing transaction that holds the change log's lock.
@@ -93,13 +93,13 @@ def settle(connection: sa.Connection, worker: str, delivers: str | None, now: da
     """
     rows = connection.execute(statements.UNSETTLED, {"p_worker": worker}).all()
     if not rows:
-        return 0
+        return rows
     touch_users(connection, [row.user_id for row in rows], now)
     delivered = [row for row in rows if row.status == "delivered" and row.provider == delivers]
     changes = [Change("email", row.email_id, row.user_id, "updated") for row in rows]
     change_log.append(connection, changes + _record_deliveries(connection, delivered, now), now)
     connection.execute(statements.SETTLED, {"p_worker": worker})
-    return len(rows)
+    return rows
 
 
 def touch_users(connection: sa.Connection, user_ids: Sequence[str], now: datetime) -> None:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from engagement_pipeline.delivery import bookkeeping, statements
 from engagement_pipeline.delivery.entries import AddressFacts, Entry, NewEmail, Outcome, Recovery, Ticket
+from engagement_pipeline.delivery.feedback import intake
 from engagement_pipeline.delivery.mailer import Mailer
 from engagement_pipeline.delivery.statuses import OPEN, Status
 from engagement_pipeline.delivery.tables import emails, suppressions
@@ -88,10 +89,16 @@ class Ledger(Protocol):
 
 
 class SqlLedger:
-    """The ledger in SQLite or PostgreSQL."""
+    """The ledger in SQLite or PostgreSQL.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: the operational store.
+        soft_bounces: e-mails in a row that bounce softly until their address is suppressed.
+    """
+
+    def __init__(self, database: Database, soft_bounces: int) -> None:
         self._database = database
+        self._soft_bounces = soft_bounces
 
     def create_drafts(self, drafts: Sequence[NewEmail], now: datetime) -> int:
         with self._write() as connection:
@@ -190,7 +197,11 @@ class SqlLedger:
 
     def settle(self, worker: str, mailer: Mailer, now: datetime) -> int:
         with self._write() as connection:
-            return bookkeeping.settle(connection, worker, mailer.name if mailer.delivers else None, now)
+            rows = bookkeeping.settle(connection, worker, mailer.name if mailer.delivers else None, now)
+            pairs = {row.provider_message_id: row.email_id for row in rows if row.provider_message_id is not None}
+            # A provider may report before we have noted under which id it speaks of a message.
+            intake.match_late(connection, pairs, now, self._soft_bounces)
+        return len(rows)
 
     def postpone(self, worker: str, not_before: Mapping[str, datetime]) -> None:
         if not not_before:

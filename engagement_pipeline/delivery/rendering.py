@@ -1,5 +1,6 @@
 """From a ledger row and its user to the message that is handed over. Names and addresses enter an e-mail only here."""
 
+from collections.abc import Collection
 from datetime import datetime
 from email.utils import formataddr
 
@@ -8,10 +9,11 @@ from pydantic import ValidationError
 
 from engagement_pipeline.copywriting.brand import Brand
 from engagement_pipeline.copywriting.copy import Copy
-from engagement_pipeline.copywriting.render import Links, Recipient, Renderer
-from engagement_pipeline.delivery import tokens
+from engagement_pipeline.copywriting.render import Recipient, Renderer
 from engagement_pipeline.delivery.entries import Entry
 from engagement_pipeline.delivery.mailer import Message
+from engagement_pipeline.delivery.tracking import links_for
+from engagement_pipeline.platform.settings import DeliverySettings
 
 
 class CannotRenderError(ValueError):
@@ -23,27 +25,39 @@ class CannotRenderError(ValueError):
 
 
 class MessageMaker:
-    """Renders messages in the name of one brand."""
+    """Renders messages in the name of one brand.
 
-    def __init__(self, brand: Brand, secret_key: str) -> None:
+    Args:
+        brand: in whose name.
+        settings: the public address of links, tracking, and who may be written to at all.
+        secret_key: signs the links.
+    """
+
+    def __init__(self, brand: Brand, settings: DeliverySettings, secret_key: str) -> None:
         self._renderer = Renderer(brand)
         self._sender = formataddr((brand.sender_name, brand.from_address))
-        self._site = brand.site_url.rstrip("/")
+        self._site = brand.site_url
+        self._settings = settings
         self._secret_key = secret_key
 
     def make(self, entry: Entry, email: str, name: str | None, now: datetime) -> Message:
         """Return the message for a row.
 
         Raises:
-            CannotRenderError: `invalid_address`, or `invalid_copy` where the row's copy is not what we write.
+            CannotRenderError: `invalid_address`; `not_on_allow_list`; `invalid_copy` where the row's copy is not what
+                we write.
         """
         recipient = checked_address(email)
-        unsubscribe = f"{self._site}/unsubscribe?token={tokens.issue(entry.email_id, 'unsubscribe', self._secret_key)}"
+        if not is_allowed(recipient, self._settings.allow_list):
+            raise CannotRenderError("not_on_allow_list")
+        links = links_for(
+            entry.email_id, self._site, self._settings.public_url, self._secret_key, self._settings.tracking
+        )
         try:
             copy = Copy.model_validate(entry.copy)
         except ValidationError as error:
             raise CannotRenderError("invalid_copy") from error
-        rendered = self._renderer.render(copy, Recipient(name), Links(self._site, unsubscribe))
+        rendered = self._renderer.render(copy, Recipient(name), links)
         return Message(
             email_id=entry.email_id,
             sender=self._sender,
@@ -51,9 +65,15 @@ class MessageMaker:
             subject=rendered.subject,
             html=rendered.html,
             text=rendered.text,
-            unsubscribe=unsubscribe,
+            unsubscribe=links.unsubscribe,
             created_at=now,
         )
+
+
+def is_allowed(address: str, allow_list: Collection[str]) -> bool:
+    """Tell whether an address may be written to: it or its domain is on the list, or there is no list."""
+    folded = address.lower()
+    return not allow_list or folded in allow_list or f"@{folded.rpartition('@')[2]}" in allow_list
 
 
 def checked_address(email: str) -> str:

@@ -13,6 +13,9 @@ import sqlalchemy as sa
 from engagement_pipeline.delivery import statuses
 from engagement_pipeline.delivery.tables import email_events, emails
 
+# What ends in a folder bounces nowhere, and must not make a rate look better than it is.
+LIVE_PROVIDERS: Final = ("ses", "smtp")
+
 # Fewer e-mails than these say nothing about a rate.
 BOUNCES_JUDGED_FROM: Final = 200
 COMPLAINTS_JUDGED_FROM: Final = 1_000
@@ -49,12 +52,11 @@ class SendingDay:
 
 
 def counts_since(connection: sa.Connection, since: datetime) -> Counts:
-    """Count e-mails sent at `since` or later, by whatever provider; includes the few that are in a sender's hands."""
-    bounces, complaints = (
-        _number(connection, sa.and_(emails.c.sent_at >= since, which)) for which in (_BOUNCED, _COMPLAINED)
-    )
-    # Asks for nothing but `sent_at`, so that its index alone answers.
-    return Counts(_number(connection, emails.c.sent_at >= since), bounces, complaints)
+    """Count e-mails that really went out, at `since` or later; includes the few that are in a sender's hands."""
+    went_out = sa.and_(emails.c.provider.in_(LIVE_PROVIDERS), emails.c.sent_at >= since)
+    bounces, complaints = (_number(connection, sa.and_(went_out, which)) for which in (_BOUNCED, _COMPLAINED))
+    # Asks for nothing but provider and moment, so that their index alone answers.
+    return Counts(_number(connection, went_out), bounces, complaints)
 
 
 def sent_since(connection: sa.Connection, provider: str, since: datetime) -> int:

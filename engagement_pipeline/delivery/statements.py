@@ -169,7 +169,10 @@ _CLOSED_BY: Final = sa.and_(
 )
 
 UNSETTLED: Final = sa.select(
-    emails.c.email_id, emails.c.user_id, emails.c.address_key, emails.c.status, emails.c.provider, emails.c.sent_at
+    *(
+        emails.c[name]
+        for name in ("email_id", "user_id", "address_key", "status", "provider", "provider_message_id", "sent_at")
+    )
 ).where(_CLOSED_BY)
 
 SETTLED: Final = sa.update(emails).where(_CLOSED_BY).values(claimed_by=None, claimed_until=None)

@@ -35,7 +35,7 @@ emails = sa.Table(
     sa.UniqueConstraint("user_id", "campaign", "step"),
     sa.Index("ix_emails_status_value_at_risk", "status", "value_at_risk"),
     sa.Index("ix_emails_address_key_sent_at", "address_key", "sent_at"),
-    sa.Index("ix_emails_sent_at", "sent_at"),
+    sa.Index("ix_emails_provider_sent_at", "provider", "sent_at"),
     # Few rows at a time are in a sender's hands.
     sa.Index(
         "ix_emails_claimed_by",

@@ -1,6 +1,9 @@
 """The operational store's engine: SQLite by default, PostgreSQL by URL, one SQLAlchemy Core for both."""
 
+import random
+import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import datetime, timezone
@@ -9,7 +12,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from engagement_pipeline.platform import clock
+
 BUSY_TIMEOUT_MS = 30_000
+_WAIT_FOR_WRITER_SECONDS = (0.0002, 0.002)
 # PostgreSQL's driver tells how many rows an INSERT wrote only when asked to.
 _COUNT_ROWS = {"preserve_rowcount": True}
 
@@ -191,5 +197,32 @@ def _configure_sqlite(engine: sa.Engine) -> None:
     @sa.event.listens_for(engine, "begin")
     def _on_begin(connection: sa.Connection) -> None:
         # A transaction that reads first and writes later would fail with "database is locked" under two writers.
-        immediate = connection.get_execution_options().get("may_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        if connection.get_execution_options().get("may_write", False):
+            _become_the_writer(connection)
+        else:
+            connection.exec_driver_sql("BEGIN")
+
+
+def _become_the_writer(connection: sa.Connection) -> None:
+    """Begin a writing transaction as soon as the other writers let us.
+
+    SQLite's own waiting sleeps up to 100 ms between two tries: a process that writes without a pause, as a sender does,
+    would starve everybody else for seconds.
+    """
+    raw: Any = connection.connection.dbapi_connection
+    give_up_at = clock.monotonic() + BUSY_TIMEOUT_MS / 1000
+    raw.execute("PRAGMA busy_timeout=0")
+    try:
+        while clock.monotonic() < give_up_at:
+            try:
+                raw.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error):
+                    raise
+                time.sleep(random.uniform(*_WAIT_FOR_WRITER_SECONDS))  # noqa: S311 - only spreads the waiting
+            else:
+                return
+        # The last try fails in SQLAlchemy's own words, or succeeds after all.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")

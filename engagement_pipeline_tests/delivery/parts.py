@@ -17,7 +17,7 @@ from engagement_pipeline.delivery.mailer import Mailer
 from engagement_pipeline.delivery.rendering import MessageMaker
 from engagement_pipeline.delivery.sender import Sender
 from engagement_pipeline.delivery.tables import emails
-from engagement_pipeline.platform.settings import PROJECT_ROOT, GateSettings, ScoringSettings
+from engagement_pipeline.platform.settings import PROJECT_ROOT, DeliverySettings, GateSettings, ScoringSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.models import Order, User
 from engagement_pipeline.users.store import SqlUserStore
@@ -61,7 +61,7 @@ class Parts:
 
     def __post_init__(self) -> None:
         self.store = SqlUserStore(self.database, SECRET)
-        self.ledger = SqlLedger(self.database)
+        self.ledger = SqlLedger(self.database, DeliverySettings().soft_bounces)
 
     def add_users(self, users: Iterable[User], now: datetime, silence: timedelta = timedelta(days=90)) -> None:
         """Store users whose one order was so long ago."""
@@ -96,7 +96,7 @@ class Parts:
     ) -> Sender:
         judge = Judge(self.ledger, self.store, gate, ScoringSettings(), SECRET)
         limits = SendingLimits(self.database, warming_up=warming_up)
-        maker = MessageMaker(brand(), SECRET)
+        maker = MessageMaker(brand(), DeliverySettings(), SECRET)
         return Sender(CAMPAIGN, self.database, self.ledger, judge, maker, mailer, limits, lanes)
 
     def rows(self) -> dict[str, sa.Row[tuple[object, ...]]]:

@@ -37,7 +37,7 @@ def test_what_has_expired_is_no_longer_asked_about(database: Database) -> None:
     with database.read() as connection:
         assert [each.email_id for each in list_unknown(connection, 9)] == [old, young]
         assert [each.email_id for each in list_unknown(connection, 1)] == [old]
-    SqlLedger(database).expire_unknown(NOW - timedelta(days=3), NOW)
+    SqlLedger(database, soft_bounces=3).expire_unknown(NOW - timedelta(days=3), NOW)
     with database.read() as connection:
         assert count_unknown(connection) == Unknowns(1, NOW - timedelta(days=1))
     assert resolve(database, old, "sent"), "who finds out late may still say so"

@@ -10,7 +10,14 @@ from engagement_pipeline.platform.change_log import Change
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.keys import SecretKeyChangedError
 from engagement_pipeline.users.models import OrderStatus
-from engagement_pipeline.users.store import SqlUserStore, StoredUser, Touches, UnknownUserError, WriteCounts, record_touches
+from engagement_pipeline.users.store import (
+    SqlUserStore,
+    StoredUser,
+    Touches,
+    UnknownUserError,
+    WriteCounts,
+    record_touches,
+)
 from engagement_pipeline.users.tables import orders, users
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.users.builders import later, log_of, newest_seq, order, store_of, user

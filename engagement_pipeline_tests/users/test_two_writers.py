@@ -28,7 +28,9 @@ def test_two_writers_of_the_same_users(database: Database) -> None:
         for number in range(_ROUNDS):
             with database.write() as connection:
                 for user_id in reversed(_USERS):
-                    record_touches(connection, [Touches(user_id, [NOW - timedelta(days=number)], None, number + 1)], NOW)
+                    record_touches(
+                        connection, [Touches(user_id, [NOW - timedelta(days=number)], None, number + 1)], NOW
+                    )
 
     with ThreadPoolExecutor(3) as pool:
         for done in [pool.submit(write_orders, "a"), pool.submit(write_orders, "b"), pool.submit(touch)]:

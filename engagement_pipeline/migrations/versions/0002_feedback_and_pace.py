@@ -14,7 +14,7 @@ _CLAIMED = sa.text("claimed_by IS NOT NULL")
 
 
 def upgrade() -> None:
-    op.create_index("ix_emails_sent_at", "emails", ["sent_at"])
+    op.create_index("ix_emails_provider_sent_at", "emails", ["provider", "sent_at"])
     op.create_index("ix_emails_claimed_by", "emails", ["claimed_by"], sqlite_where=_CLAIMED, postgresql_where=_CLAIMED)
     op.create_index("ix_emails_provider_message_id", "emails", ["provider_message_id"])
     op.add_column("email_events", sa.Column("provider_message_id", sa.String(256)))
@@ -40,4 +40,4 @@ def downgrade() -> None:
     op.drop_column("email_events", "provider_message_id")
     op.drop_index("ix_emails_provider_message_id", "emails")
     op.drop_index("ix_emails_claimed_by", "emails")
-    op.drop_index("ix_emails_sent_at", "emails")
+    op.drop_index("ix_emails_provider_sent_at", "emails")
