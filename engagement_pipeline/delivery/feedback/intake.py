@@ -193,4 +193,6 @@ def _draw(connection: sa.Connection, events: Sequence[Event], now: datetime, sof
             changed |= dict(connection.execute(statements.move(email_ids, status, now)).tuples().all())
     changed |= align_sent_at(connection, gravest, now)
     record_changes(connection, changed, now)
-    suppressing.judge(connection, events, now, soft_bounces)
+    rows = _rows(connection, {event.email_id for event in events if event.email_id is not None})
+    written_to = {email_id: row.address_key for email_id, row in rows.items()}
+    suppressing.judge(connection, events, written_to, now, soft_bounces)

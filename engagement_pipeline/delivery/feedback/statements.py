@@ -93,14 +93,17 @@ SET_SENT_AT: Final = (
 )
 
 
-def history(address_keys: Collection[str]) -> sa.Select[Any]:
-    """Select what tells whether soft bounces at these addresses have become a habit."""
-    email = sa.func.coalesce(
-        email_events.c.email_id, email_events.c.provider_message_id, email_events.c.event_id
-    ).label("email")
-    return sa.select(
-        email_events.c.address_key, email_events.c.occurred_at, email_events.c.event_id, email_events.c.kind, email
-    ).where(email_events.c.address_key.in_(address_keys), _is_one_of(email_events.c.kind, TELLING))
+def history(address_keys: Collection[str]) -> sa.CompoundSelect[Any]:
+    """Select what tells whether soft bounces have become a habit: of whom events name, and of whom we wrote to."""
+    event = email_events.c
+    email = sa.func.coalesce(event.email_id, event.provider_message_id, event.event_id)
+
+    def told(key: sa.Column[str]) -> sa.Select[Any]:
+        columns = (key, event.occurred_at, event.event_id, event.kind, email.label("email"))
+        return sa.select(*columns).where(key.in_(address_keys), _is_one_of(event.kind, TELLING))
+
+    own = told(emails.c.address_key).where(event.email_id == emails.c.email_id)
+    return told(event.address_key).union(own)
 
 
 def reasons(address_keys: Collection[str]) -> sa.Select[Any]:

@@ -7,7 +7,7 @@ lifted, and of what a person has lifted only a new bounce speaks again.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -33,22 +33,36 @@ _BY_GRAVITY: Final = (HABIT, *REASON_OF.values())
 _RULE: Final = "feedback"
 
 
-def judge(connection: sa.Connection, events: Sequence[Event], now: datetime, least: int) -> None:
-    """Suppress the addresses that events, already stored, say must not be written to; `least` as in `runs`."""
-    for event in events:
-        reason = REASON_OF.get(event.kind)
-        if reason is not None and event.address_key is not None:
-            _suppress(connection, event.address_key, reason, event.source, now)
+def judge(
+    connection: sa.Connection, events: Sequence[Event], written_to: Mapping[str, str], now: datetime, least: int
+) -> None:
+    """Suppress the addresses that events, already stored, say must not be written to.
+
+    Args:
+        connection: a writing transaction that holds the change log's lock.
+        events: new, or newly matched to an e-mail.
+        written_to: the address of each of their e-mails. An event may name another one, to which mail is forwarded:
+            what it says then holds for both.
+        now: the moment of the change.
+        least: as for `soft_bounces.runs`.
+    """
     new: dict[str, set[str]] = defaultdict(set)
+    bounced: set[str] = set()
     for event in events:
-        if event.kind in TELLING and event.address_key is not None:
-            new[event.address_key].add(event.event_id)
+        keys = {event.address_key, written_to.get(event.email_id or "")}
+        for key in sorted(key for key in keys if key is not None):
+            if event.kind in REASON_OF:
+                _suppress(connection, key, REASON_OF[event.kind], event.source, now)
+            if event.kind in TELLING:
+                new[key].add(event.event_id)
+            if event.kind == "soft_bounce":
+                bounced.add(key)
     if new:
-        _judge_habits(connection, new, {e.address_key for e in events if e.kind == "soft_bounce"}, now, least)
+        _judge_habits(connection, new, bounced, now, least)
 
 
 def _judge_habits(
-    connection: sa.Connection, new: dict[str, set[str]], bounced: set[str | None], now: datetime, least: int
+    connection: sa.Connection, new: Mapping[str, set[str]], bounced: set[str], now: datetime, least: int
 ) -> None:
     reasons = dict(connection.execute(statements.reasons(sorted(new))).tuples().all())
     habits = {key for key, reason in reasons.items() if reason == HABIT}

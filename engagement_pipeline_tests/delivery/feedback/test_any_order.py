@@ -34,7 +34,7 @@ def everything(email_ids: list[str]) -> list[Event]:
         SOFT,
     ]
     found = []
-    waiting = [list(BASES).index(base) for base in ("sent", "sending", "unknown", "queued", "failed")]
+    waiting = [list(BASES).index(base) for base in ("sent", "sending", "unknown", "failed", "queued")]
     for place, names in zip(waiting, mixes, strict=True):
         for name in names:
             recipient = f"u{place}@example.com" if name not in SOFT else "full@example.com"

@@ -141,7 +141,10 @@ def test_what_must_stop_stops_at_once_whether_or_not_the_event_names_an_address(
     assert suppressed(database) == {key("u0@example.com"): reason, "a-strangers-key": reason}
 
 
-def test_a_bounce_suppresses_whom_it_names_and_an_unsubscribe_whom_we_wrote_to(database: Database) -> None:
+def test_a_bounce_stops_whom_it_names_and_whom_we_wrote_to_and_an_unsubscribe_only_the_latter(
+    database: Database,
+) -> None:
+    # Where mail is forwarded, a bounce names the last address on its way.
     first, second = add_emails(database, 2)
     take(
         database,
@@ -150,7 +153,22 @@ def test_a_bounce_suppresses_whom_it_names_and_an_unsubscribe_whom_we_wrote_to(d
             event(2, "unsubscribe", second, address_key="whoever"),
         ],
     )
-    assert suppressed(database) == {"forwarded-to": "hard_bounce", key("u1@example.com"): "unsubscribed"}
+    assert suppressed(database) == {
+        "forwarded-to": "hard_bounce",
+        key("u0@example.com"): "hard_bounce",
+        key("u1@example.com"): "unsubscribed",
+    }
+
+
+def test_soft_bounces_behind_a_forwarding_count_for_whom_we_wrote_to(database: Database) -> None:
+    email_ids = add_emails(database, 3)
+    with database.write() as connection:
+        connection.execute(sa.update(emails).values(status="sent", sent_at=NOW, address_key="ours"))
+    take(
+        database,
+        [event(n, "soft_bounce", email_id, address_key=f"box-{n}") for n, email_id in enumerate(email_ids)],
+    )
+    assert suppressed(database) == {"ours": "soft_bounces"}
 
 
 def test_unsubscribing_works_for_deleted_users(database: Database) -> None:
