@@ -189,7 +189,7 @@ class SqlLedger:
     def skip(self, worker: str, reasons: Mapping[str, str], now: datetime) -> int:
         if not reasons:
             return 0
-        with self._database.write() as connection:
+        with self._write() as connection:
             return sum(
                 bookkeeping.record(connection, worker, Outcome(email_id, "skipped", reason, attempts=0), now)
                 for email_id, reason in reasons.items()
@@ -207,14 +207,14 @@ class SqlLedger:
         if not not_before:
             return
         values = [{"p_worker": worker, "p_email_id": key, "p_not_before": moment} for key, moment in not_before.items()]
-        with self._database.write() as connection:
+        with self._write() as connection:
             connection.execute(statements.POSTPONE, values)
 
     def release(self, worker: str, email_ids: Collection[str] | None = None) -> None:
         rows = statements.RELEASE
         if email_ids is not None:
             rows = rows.where(emails.c.email_id.in_(email_ids))
-        with self._database.write() as connection:
+        with self._write() as connection:
             connection.execute(rows, {"p_worker": worker})
 
     def count_by_status(self, campaign: str) -> dict[Status, int]:

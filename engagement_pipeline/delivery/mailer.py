@@ -1,30 +1,14 @@
-"""The seam to whoever delivers: what a message is, what handing it over can bring, and nothing about how."""
+"""The seam to whoever delivers: what handing a message over can bring, and nothing about how."""
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from engagement_pipeline.delivery.message import Message
 
 _ADDRESS = re.compile(r"[^\s<>@]+@[^\s<>@]+")
 _LONGEST_REASON = 200
-
-
-@dataclass(frozen=True)
-class Message:
-    """A rendered e-mail, ready to hand over.
-
-    `sender` and `recipient` are checked header values (an address, the sender's with its name); `unsubscribe` is the
-    URL of the List-Unsubscribe header, one-click (RFC 8058) when it is https.
-    """
-
-    email_id: str
-    sender: str
-    recipient: str
-    subject: str
-    html: str
-    text: str
-    unsubscribe: str
-    created_at: datetime
 
 
 @dataclass(frozen=True)
@@ -71,7 +55,7 @@ class Mailer(Protocol):
             PausedError: it does not answer, or lets this account send nothing.
         """
 
-    def send(self, message: Message) -> Receipt:
+    def send(self, message: "Message") -> Receipt:
         """Hand one message over.
 
         Raises:

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from engagement_pipeline.delivery import mime
-from engagement_pipeline.delivery.mailer import Allowance, Message, PausedError, PermanentError, Receipt
+from engagement_pipeline.delivery.mailer import Allowance, PausedError, Receipt
+from engagement_pipeline.delivery.message import Message
 
 
 class OutboxMailer:
@@ -21,15 +21,12 @@ class OutboxMailer:
         return Allowance()
 
     def send(self, message: Message) -> Receipt:
-        try:
-            content = mime.to_bytes(message)
-        except ValueError as error:
-            raise PermanentError(str(error)) from error
+        content = message.content
         try:
             self._write(message.email_id, content)
         except OSError as error:
             raise PausedError(f"the outbox folder cannot be written: {error.strerror}") from error
-        return Receipt(mime.message_id(message))
+        return Receipt(message.message_id)
 
     def was_accepted(self, email_id: str) -> bool:
         return self._path(email_id).exists()

@@ -9,7 +9,7 @@ from typing import Final
 from engagement_pipeline.delivery.entries import Entry
 from engagement_pipeline.delivery.judging import Judge, Letter
 from engagement_pipeline.delivery.ledger import Ledger
-from engagement_pipeline.delivery.mailer import Message
+from engagement_pipeline.delivery.message import Message
 from engagement_pipeline.delivery.pace import Clock
 from engagement_pipeline.delivery.rendering import CannotRenderError, MessageMaker
 from engagement_pipeline.delivery.send_report import Tally

@@ -11,7 +11,8 @@ from engagement_pipeline.copywriting.brand import Brand
 from engagement_pipeline.copywriting.copy import Copy
 from engagement_pipeline.copywriting.render import Recipient, Renderer
 from engagement_pipeline.delivery.entries import Entry
-from engagement_pipeline.delivery.mailer import Message
+from engagement_pipeline.delivery.mailer import PermanentError
+from engagement_pipeline.delivery.message import Message
 from engagement_pipeline.delivery.tracking import links_for
 from engagement_pipeline.platform.settings import DeliverySettings
 
@@ -45,7 +46,7 @@ class MessageMaker:
 
         Raises:
             CannotRenderError: `invalid_address`; `not_on_allow_list`; `invalid_copy` where the row's copy is not what
-                we write.
+                we write; `invalid_header` where it cannot stand in a header.
         """
         recipient = checked_address(email)
         if not is_allowed(recipient, self._settings.allow_list):
@@ -58,7 +59,7 @@ class MessageMaker:
         except ValidationError as error:
             raise CannotRenderError("invalid_copy") from error
         rendered = self._renderer.render(copy, Recipient(name), links)
-        return Message(
+        message = Message(
             email_id=entry.email_id,
             sender=self._sender,
             recipient=recipient,
@@ -68,6 +69,12 @@ class MessageMaker:
             unsubscribe=links.unsubscribe,
             created_at=now,
         )
+        try:
+            # Made now, ahead of the message's turn.
+            _ = message.content
+        except PermanentError as error:
+            raise CannotRenderError("invalid_header") from error
+        return message
 
 
 def is_allowed(address: str, allow_list: Collection[str]) -> bool:

@@ -14,7 +14,7 @@ from engagement_pipeline.copywriting.colours import READABLE_CONTRAST, contrast
 from engagement_pipeline.copywriting.render import Recipient, Renderer
 from engagement_pipeline.copywriting.template import TemplateCopywriter
 from engagement_pipeline.delivery.entries import email_id_for
-from engagement_pipeline.delivery.mailer import Message
+from engagement_pipeline.delivery.message import Message
 from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.delivery.tracking import links_for
 from engagement_pipeline_tests.conftest import NOW

@@ -8,9 +8,10 @@ from typing import Final, Literal
 
 import sqlalchemy as sa
 
-from engagement_pipeline.delivery.mailer import Allowance, Mailer, Message, Receipt
+from engagement_pipeline.delivery.mailer import Allowance, Mailer, Receipt
 from engagement_pipeline.delivery.mailers.ses import SesMailer
 from engagement_pipeline.delivery.mailers.smtp import SmtpMailer
+from engagement_pipeline.delivery.message import Message
 from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.platform.settings import SesSettings, Settings, SmtpSettings
 from engagement_pipeline.platform.sql import Database

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engagement_pipeline.delivery.mailer import Message, Receipt
+from engagement_pipeline.delivery.mailer import Receipt
+from engagement_pipeline.delivery.message import Message
 from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.delivery.send_report import SendReport
 from engagement_pipeline.platform.sql import Database

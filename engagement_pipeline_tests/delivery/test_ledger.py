@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from engagement_pipeline.delivery import suppressions
 from engagement_pipeline.delivery.entries import Entry, NewEmail, Outcome, Ticket
-from engagement_pipeline.delivery.mailer import Allowance, Mailer, Message, Receipt
+from engagement_pipeline.delivery.mailer import Allowance, Mailer, Receipt
+from engagement_pipeline.delivery.message import Message
 from engagement_pipeline.delivery.tables import email_events
 from engagement_pipeline.platform.change_log import change_log
 from engagement_pipeline.platform.sql import Database

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engagement_pipeline.delivery import mime
 from engagement_pipeline.delivery.entries import email_id_for
-from engagement_pipeline.delivery.mailer import Message, PausedError, PermanentError
+from engagement_pipeline.delivery.mailer import PausedError, PermanentError
+from engagement_pipeline.delivery.message import Message
 from engagement_pipeline.delivery.outbox import OutboxMailer
 
 ID = email_id_for("u1", "win-back", 1)
@@ -64,13 +64,13 @@ def test_the_file_is_an_email_with_both_parts_and_all_headers(tmp_path: Path) ->
 
 @given(LINE)
 def test_any_subject_survives(subject: str) -> None:
-    content = mime.to_bytes(message(subject=subject))
+    content = message(subject=subject).content
     assert " ".join(str(parsed(content)["Subject"]).split()) == " ".join(subject.split())
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=300))
 def test_any_text_survives_within_the_line_limit(text: str) -> None:
-    content = mime.to_bytes(message(text=text, html=text))
+    content = message(text=text, html=text).content
     assert part(parsed(content), "plain") == text
     assert max(len(line) for line in content.split(b"\r\n")) <= 998
 
@@ -85,7 +85,7 @@ def test_no_value_can_add_a_header(tmp_path: Path, field: str, ending: str) -> N
 
 
 def test_a_link_that_is_no_web_address_is_not_called_one_click() -> None:
-    mail = parsed(mime.to_bytes(message(unsubscribe="mailto:leave@shop.example.com")))
+    mail = parsed(message(unsubscribe="mailto:leave@shop.example.com").content)
     assert mail["List-Unsubscribe"] == "<mailto:leave@shop.example.com>"
     assert "List-Unsubscribe-Post" not in mail
 

@@ -10,13 +10,13 @@ from engagement_pipeline.delivery.lane import MAX_ATTEMPTS, retry_delay
 from engagement_pipeline.delivery.mailer import (
     Allowance,
     MailerError,
-    Message,
     PausedError,
     PermanentError,
     Receipt,
     TransientError,
     UncertainError,
 )
+from engagement_pipeline.delivery.message import Message
 from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.delivery.preparing import LEASE_FOR
 from engagement_pipeline.delivery.send_report import SendReport

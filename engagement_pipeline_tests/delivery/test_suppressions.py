@@ -8,7 +8,8 @@ import pytest
 
 from engagement_pipeline.definitions import build_defs
 from engagement_pipeline.delivery import suppressions
-from engagement_pipeline.delivery.mailer import Message, Receipt
+from engagement_pipeline.delivery.mailer import Receipt
+from engagement_pipeline.delivery.message import Message
 from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.delivery.suppressions import Suppression
 from engagement_pipeline.pipeline import Pipeline

@@ -11,17 +11,15 @@ from typing import Any
 from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
 
-from engagement_pipeline.delivery import mime
 from engagement_pipeline.delivery.mailer import (
     Allowance,
     MailerError,
-    Message,
     PausedError,
-    PermanentError,
     Receipt,
     UncertainError,
 )
 from engagement_pipeline.delivery.mailers.ses_errors import failure, refusal
+from engagement_pipeline.delivery.message import Message
 from engagement_pipeline.platform.aws import client
 from engagement_pipeline.platform.settings import Settings
 
@@ -68,13 +66,9 @@ class SesMailer:
         return Allowance(per_second=quota["MaxSendRate"], left_today=_left(quota))
 
     def send(self, message: Message) -> Receipt:
-        try:
-            content = mime.to_bytes(message)
-        except ValueError as error:
-            raise PermanentError(str(error)) from error
         request: dict[str, Any] = {
             "Destination": {"ToAddresses": [message.recipient]},
-            "Content": {"Raw": {"Data": content}},
+            "Content": {"Raw": {"Data": message.content}},
             "EmailTags": [
                 {"Name": EMAIL_ID_TAG, "Value": message.email_id},
                 {"Name": CAMPAIGN_TAG, "Value": self._campaign},

@@ -7,17 +7,10 @@ from email.utils import parseaddr
 from functools import lru_cache
 from typing import TypeVar
 
-from engagement_pipeline.delivery import mime
-from engagement_pipeline.delivery.mailer import (
-    Allowance,
-    MailerError,
-    Message,
-    PausedError,
-    PermanentError,
-    Receipt,
-)
+from engagement_pipeline.delivery.mailer import Allowance, MailerError, PausedError, PermanentError, Receipt
 from engagement_pipeline.delivery.mailers.smtp_connection import DeadConnectionError, SmtpConnection
 from engagement_pipeline.delivery.mailers.smtp_replies import queue_id
+from engagement_pipeline.delivery.message import Message
 from engagement_pipeline.platform.settings import SmtpSettings
 
 _Result = TypeVar("_Result")
@@ -57,14 +50,11 @@ class SmtpMailer:
         sender, recipient = _address_in(message.sender), message.recipient
         if not (_IN_ENVELOPE.fullmatch(sender) and _IN_ENVELOPE.fullmatch(recipient)):
             raise PermanentError("the address cannot stand in an SMTP envelope")
-        try:
-            content = mime.to_bytes(message)
-        except ValueError as error:
-            raise PermanentError(str(error)) from error
+        content = message.content
         if self._signer is not None:
             content = self._signer.sign(content)
         words = self._do(lambda connection: connection.deliver(sender, recipient, content))
-        return Receipt(queue_id(words) or mime.message_id(message))
+        return Receipt(queue_id(words) or message.message_id)
 
     def was_accepted(self, email_id: str) -> bool | None:
         return None

@@ -7,7 +7,8 @@ import pytest
 
 from engagement_pipeline.delivery.events import Event, Kind
 from engagement_pipeline.delivery.feedback.replay import replay
-from engagement_pipeline.delivery.mailer import Allowance, Message, Receipt, TransientError, UncertainError
+from engagement_pipeline.delivery.mailer import Allowance, Receipt, TransientError, UncertainError
+from engagement_pipeline.delivery.message import Message
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.feedback.parts import event, take

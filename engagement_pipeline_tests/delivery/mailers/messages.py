@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from email.policy import default
 
 from engagement_pipeline.delivery.entries import email_id_for
-from engagement_pipeline.delivery.mailer import Message
+from engagement_pipeline.delivery.message import Message
 
 MESSAGE = Message(
     email_id=email_id_for("u1", "win-back", 1),

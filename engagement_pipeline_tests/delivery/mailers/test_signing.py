@@ -8,7 +8,6 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engagement_pipeline.delivery import mime
 from engagement_pipeline.delivery.mailers.signing import DkimSigner, SigningKeyError
 from engagement_pipeline.delivery.mailers.smtp import SmtpMailer
 from engagement_pipeline.platform.settings import SmtpSettings
@@ -86,21 +85,21 @@ def test_what_arrives_is_signed(key: rsa.RSAPrivateKey, key_file: Path, smtp_ser
 def test_what_was_changed_on_the_way_does_not_verify(
     signer: DkimSigner, key: rsa.RSAPrivateKey, old: bytes, new: bytes
 ) -> None:
-    content = signer.sign(mime.to_bytes(message()))
+    content = signer.sign(message().content)
     assert verifies(content, key)
     assert old in content
     assert not verifies(content.replace(old, new), key)
 
 
 def test_what_every_server_does_to_a_message_does_no_harm(signer: DkimSigner, key: rsa.RSAPrivateKey) -> None:
-    content = signer.sign(mime.to_bytes(message(1, unsubscribe="mailto:leave@shop.example.com")))
+    content = signer.sign(message(1, unsubscribe="mailto:leave@shop.example.com").content)
     assert verifies(b"Received: from here\r\n" + content + b"\r\n\r\n", key)
     assert verifies(content.replace(b"MIME-Version: 1.0", b"mime-version:  1.0 "), key)
 
 
 @given(subject=LINE, text=LINE)
 def test_any_message_verifies(signer: DkimSigner, key: rsa.RSAPrivateKey, subject: str, text: str) -> None:
-    assert verifies(signer.sign(mime.to_bytes(message(1, subject=subject, text=text, html=text))), key)
+    assert verifies(signer.sign(message(1, subject=subject, text=text, html=text).content), key)
 
 
 @given(body=BODY)
@@ -112,7 +111,7 @@ def test_any_body_verifies(signer: DkimSigner, key: rsa.RSAPrivateKey, body: byt
 def test_both_ways_to_write_a_key_are_read(tmp_path: Path, key: rsa.RSAPrivateKey, kind: str) -> None:
     path = tmp_path / "key.pem"
     path.write_bytes(pem(key, kind))
-    assert verifies(DkimSigner(path, "s1", "shop.example.com").sign(mime.to_bytes(message())), key)
+    assert verifies(DkimSigner(path, "s1", "shop.example.com").sign(message().content), key)
 
 
 @pytest.mark.parametrize("content", [None, b"no key", pem(ed25519.Ed25519PrivateKey.generate())])
