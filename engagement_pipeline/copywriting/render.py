@@ -1,11 +1,14 @@
 """Copy to e-mail: HTML and plain text for one recipient. Nothing here decides what is said or to whom."""
 
+import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
+from operator import attrgetter
 from urllib.parse import urlsplit
 
-from jinja2 import DictLoader, Environment, StrictUndefined, select_autoescape
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import escape
 
 from engagement_pipeline.copywriting.brand import Brand
 from engagement_pipeline.copywriting.copy import Copy
@@ -18,6 +21,9 @@ _TEXT_WIDTH = 72
 # After the preheader, inboxes go on with whatever text comes next in the e-mail. This fills their line with nothing: a
 # joiner that cannot be seen, a non-joiner and a space that is not collapsed.
 _PADDING = "\u034f\u200c\u00a0" * 100
+
+
+_BRAND = re.compile(r"\{\{ brand\.([a-z_.]+) \}\}")
 
 
 @dataclass(frozen=True)
@@ -57,13 +63,12 @@ class RenderedEmail:
 
 
 class Renderer:
-    """Fills one brand's e-mail; the layout is compiled once per process, whatever the number of renderers."""
+    """Fills one brand's e-mail. What is the same in all of its e-mails is filled in once, here."""
 
     def __init__(self, brand: Brand) -> None:
         """Prepare to render for a brand."""
         self._brand = brand
-        self._html = _environment().get_template("email.html")
-        self._text = _environment().get_template("email.txt")
+        self._html, self._text = _templates(brand)
 
     def render(self, copy: Copy, recipient: Recipient, links: Links) -> RenderedEmail:
         """Fill the recipient's name and links into the copy and the copy into the layout."""
@@ -78,22 +83,32 @@ class Renderer:
 
 
 @cache
-def _environment() -> Environment:
+def _layouts() -> tuple[str, str]:
     # Imported here: whoever only reads a brief or a brand does not wait for the compiler.
     from mjml import mjml2html
 
     folder = files(__package__)
     html = mjml2html(folder.joinpath("email.mjml").read_text(encoding="utf-8"), disable_comments=True, fonts={})
-    text = folder.joinpath("email.txt.j2").read_text(encoding="utf-8")
-    environment = Environment(
-        loader=DictLoader({"email.html": html, "email.txt": text}),
-        autoescape=select_autoescape(enabled_extensions=("html",), default=False, default_for_string=True),
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-    )
+    return html, folder.joinpath("email.txt.j2").read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=8)
+def _templates(brand: Brand) -> tuple[Template, Template]:
+    html, text = _layouts()
+    html = _BRAND.sub(lambda found: _fact(brand, found[1]), html)
+    return _environment(autoescape=True).from_string(html), _environment(autoescape=False).from_string(text)
+
+
+def _environment(*, autoescape: bool) -> Environment:
+    environment = Environment(autoescape=autoescape, undefined=StrictUndefined, keep_trailing_newline=True)  # noqa: S701
     environment.filters["wrapped"] = _wrapped
     environment.globals["padding"] = _PADDING
     return environment
+
+
+def _fact(brand: Brand, name: str) -> str:
+    """Return one of the brand's own words or colours; they hold no braces, so that none becomes a placeholder."""
+    return str(escape(attrgetter(name)(brand)))
 
 
 def _wrapped(paragraph: str) -> str:

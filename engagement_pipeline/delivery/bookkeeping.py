@@ -16,7 +16,7 @@ from engagement_pipeline.delivery.statuses import Status
 from engagement_pipeline.delivery.tables import email_events, emails
 from engagement_pipeline.platform import change_log
 from engagement_pipeline.platform.change_log import Change
-from engagement_pipeline.platform.sql import insert_or_ignore
+from engagement_pipeline.platform.sql import LeanTransaction, insert_or_ignore
 from engagement_pipeline.users.derived import chunks
 from engagement_pipeline.users.store import Touches, record_touches
 
@@ -36,13 +36,13 @@ def insert(connection: sa.Connection, new: Sequence[NewEmail], status: Status, n
     return created
 
 
-def mark(connection: sa.Connection, worker: str, ticket: Ticket, now: datetime, lease_for: timedelta) -> bool:
+def mark(lean: LeanTransaction, worker: str, ticket: Ticket, now: datetime, lease_for: timedelta) -> bool:
     """Mark a claimed row `sending` if all that the gate has seen still holds.
 
     The change log hears of the outcome only: until then nothing has happened that anybody could act on.
     """
-    marked = statements.MARK_SENDING.execute(
-        connection,
+    marked = lean.execute(
+        statements.MARK_SENDING,
         {
             "p_email_id": ticket.email_id,
             "p_worker": worker,
@@ -58,13 +58,13 @@ def mark(connection: sa.Connection, worker: str, ticket: Ticket, now: datetime, 
     return marked == 1
 
 
-def lock_address(connection: sa.Connection, address_key: str) -> None:
+def lock_address(lean: LeanTransaction, address_key: str) -> None:
     """Make two senders that want to write to one address wait for one another; on SQLite all writers do anyway."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(statements.LOCK_ADDRESS, {"p_address_key": address_key})
+    if not lean.is_sqlite:
+        lean.execute(statements.LOCK_ADDRESS, {"p_address_key": address_key})
 
 
-def record(connection: sa.Connection, worker: str, outcome: Outcome, now: datetime) -> bool:
+def record(lean: LeanTransaction, worker: str, outcome: Outcome, now: datetime) -> bool:
     """Record what became of a message, unless the row has moved on without us; tell whether it was recorded.
 
     A closed row stays with its worker until `settle`: what follows from it is written for many rows at once.
@@ -79,7 +79,7 @@ def record(connection: sa.Connection, worker: str, outcome: Outcome, now: dateti
     }
     if outcome.status in statuses.EMAILED:
         values["p_message_id"] = outcome.provider_message_id
-    return statements.OUTCOME[outcome.status].execute(connection, values) == 1
+    return lean.execute(statements.OUTCOME[outcome.status], values) == 1
 
 
 def settle(connection: sa.Connection, worker: str, delivers: str | None, now: datetime) -> Sequence[sa.Row[Any]]:

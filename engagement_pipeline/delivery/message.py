@@ -62,8 +62,8 @@ class Message:
             + "MIME-Version: 1.0\r\n"
             + f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'
         )
-        body = _part(boundary, "plain", self.text) + _part(boundary, "html", self.html) + f"--{boundary}--\r\n"
-        return (head + body).encode("ascii")
+        parts = (_part(boundary, "plain", self.text), _part(boundary, "html", self.html))
+        return b"".join((head.encode("ascii"), *parts, f"--{boundary}--\r\n".encode("ascii")))
 
 
 @lru_cache(maxsize=1024)
@@ -81,11 +81,8 @@ def _one_line(value: str) -> str:
     return value
 
 
-def _part(boundary: str, subtype: str, text: str) -> str:
-    encoded = b2a_base64(text.encode("utf-8"), newline=False).decode("ascii")
-    lines = "\r\n".join(encoded[start : start + _LINE] for start in range(0, len(encoded), _LINE))
-    return (
-        f"--{boundary}\r\n"
-        f'Content-Type: text/{subtype}; charset="utf-8"\r\n'
-        f"Content-Transfer-Encoding: base64\r\n\r\n{lines}\r\n"
-    )
+def _part(boundary: str, subtype: str, text: str) -> bytes:
+    encoded = b2a_base64(text.encode("utf-8"), newline=False)
+    lines = b"\r\n".join([encoded[start : start + _LINE] for start in range(0, len(encoded), _LINE)])
+    head = f'--{boundary}\r\nContent-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
+    return head.encode("ascii") + lines + b"\r\n"

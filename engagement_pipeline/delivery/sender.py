@@ -18,7 +18,7 @@ from engagement_pipeline.delivery.workers import new_worker
 from engagement_pipeline.platform.sql import Database
 
 # Rows that are judged together: enough for SQL to pay, few enough to be sent soon after.
-BATCH: Final = 250
+BATCH: Final = 500
 _SMALLEST_BATCH: Final = 10
 
 

@@ -97,8 +97,8 @@ def _mark_sending() -> sa.Update:
 
 MARK_SENDING: Final = Prepared(_mark_sending())
 
-LOCK_ADDRESS: Final = sa.select(
-    sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(sa.bindparam("p_address_key", type_=sa.Text), 0))
+LOCK_ADDRESS: Final = Prepared(
+    sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(sa.bindparam("p_address_key", type_=sa.Text), 0)))
 )
 
 

@@ -76,6 +76,22 @@ class Database:
             yield connection
 
     @contextmanager
+    def write_lean(self) -> Iterator["LeanTransaction"]:
+        """Open a transaction like `write` for statements that are prepared, at a third of the cost."""
+        with self._one_writer:
+            pooled = self.engine.raw_connection()
+            try:
+                if self.is_sqlite:
+                    _become_the_writer(pooled.dbapi_connection)
+                yield LeanTransaction(pooled.cursor(), self.engine.dialect)
+                pooled.commit()
+            except BaseException:
+                pooled.rollback()
+                raise
+            finally:
+                pooled.close()
+
+    @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Open a consistent snapshot."""
         with self.engine.connect() as connection, connection.begin():
@@ -88,22 +104,36 @@ class Database:
 class Prepared:
     """A statement put into SQL once, for what runs for every message: doing it anew would cost more than running it."""
 
-    def __init__(self, statement: sa.UpdateBase) -> None:
+    def __init__(self, statement: sa.Executable) -> None:
         self._statement = statement
         self._by_dialect: dict[str, _Compiled] = {}
 
-    def execute(self, connection: sa.Connection, values: Mapping[str, Any]) -> int:
-        """Run it with values for its bound parameters; return how many rows it wrote."""
-        dialect = connection.dialect
-        compiled = self._by_dialect.get(dialect.name)
-        if compiled is None:
-            compiled = self._by_dialect[dialect.name] = _Compiled(self._statement, dialect)
-        return connection.exec_driver_sql(compiled.sql, compiled.parameters(values)).rowcount
+    def compiled(self, dialect: sa.Dialect) -> "_Compiled":
+        """Return the SQL for one kind of database."""
+        found = self._by_dialect.get(dialect.name)
+        if found is None:
+            found = self._by_dialect[dialect.name] = _Compiled(self._statement, dialect)
+        return found
+
+
+class LeanTransaction:
+    """Runs prepared statements on the database's own driver."""
+
+    def __init__(self, cursor: Any, dialect: sa.Dialect) -> None:
+        self._cursor = cursor
+        self._dialect = dialect
+        self.is_sqlite = dialect.name == "sqlite"
+
+    def execute(self, prepared: Prepared, values: Mapping[str, Any]) -> int:
+        """Run a statement with values for its bound parameters; return how many rows it wrote."""
+        compiled = prepared.compiled(self._dialect)
+        self._cursor.execute(compiled.sql, compiled.parameters(values))
+        return int(self._cursor.rowcount)
 
 
 class _Compiled:
-    def __init__(self, statement: sa.UpdateBase, dialect: sa.Dialect) -> None:
-        compiled: Any = statement.compile(dialect=dialect)
+    def __init__(self, statement: sa.Executable, dialect: sa.Dialect) -> None:
+        compiled: Any = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
         self.sql = str(compiled)
         self._defaults = compiled.params
         self._places: list[str] | None = compiled.positiontup if compiled.positional else None
@@ -198,31 +228,31 @@ def _configure_sqlite(engine: sa.Engine) -> None:
     def _on_begin(connection: sa.Connection) -> None:
         # A transaction that reads first and writes later would fail with "database is locked" under two writers.
         if connection.get_execution_options().get("may_write", False):
-            _become_the_writer(connection)
+            _become_the_writer(connection.connection.dbapi_connection)
         else:
             connection.exec_driver_sql("BEGIN")
 
 
-def _become_the_writer(connection: sa.Connection) -> None:
+def _become_the_writer(raw: Any) -> None:
     """Begin a writing transaction as soon as the other writers let us.
 
     SQLite's own waiting sleeps up to 100 ms between two tries: a process that writes without a pause, as a sender does,
     would starve everybody else for seconds.
+
+    Args:
+        raw: the driver's connection.
     """
-    raw: Any = connection.connection.dbapi_connection
     give_up_at = clock.monotonic() + BUSY_TIMEOUT_MS / 1000
     raw.execute("PRAGMA busy_timeout=0")
     try:
-        while clock.monotonic() < give_up_at:
+        while True:
             try:
                 raw.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
-                if "locked" not in str(error):
+                if "locked" not in str(error) or clock.monotonic() > give_up_at:
                     raise
                 time.sleep(random.uniform(*_WAIT_FOR_WRITER_SECONDS))  # noqa: S311 - only spreads the waiting
             else:
                 return
-        # The last try fails in SQLAlchemy's own words, or succeeds after all.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
     finally:
         raw.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")

@@ -3,10 +3,10 @@
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
-
-import sqlalchemy as sa
 
 from engagement_pipeline.delivery.mailer import Allowance, Mailer, Receipt
 from engagement_pipeline.delivery.mailers.ses import SesMailer
@@ -14,7 +14,7 @@ from engagement_pipeline.delivery.mailers.smtp import SmtpMailer
 from engagement_pipeline.delivery.message import Message
 from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.platform.settings import SesSettings, Settings, SmtpSettings
-from engagement_pipeline.platform.sql import Database
+from engagement_pipeline.platform.sql import Database, LeanTransaction
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import Parts
 
@@ -84,18 +84,25 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def die_around_commit(database: Database, mailer: MortalMailer, point: Point) -> None:
-    """Die when the first transaction after the chosen message commits: just before, or just after."""
-    commit = database.engine.dialect.do_commit
+class MortalDatabase(Database):
+    """Dies around the commit of the transaction that is to record the chosen message."""
 
-    def mortal_commit(dbapi_connection: sa.PoolProxiedConnection) -> None:
-        if mailer.is_last and point == "before_commit":
-            die()
-        commit(dbapi_connection)
-        if mailer.is_last and point == "after_commit":
+    def __init__(self, url: str, point: Point) -> None:
+        super().__init__(url)
+        self.mailer: MortalMailer | None = None
+        self._point = point
+
+    @contextmanager
+    def write_lean(self) -> Iterator[LeanTransaction]:
+        with super().write_lean() as lean:
+            yield lean
+            if self._is_time_for("before_commit"):
+                die()
+        if self._is_time_for("after_commit"):
             die()
 
-    database.engine.dialect.do_commit = mortal_commit  # type: ignore[method-assign]
+    def _is_time_for(self, point: Point) -> bool:
+        return self._point == point and self.mailer is not None and self.mailer.is_last
 
 
 def mailer_at(place: str) -> tuple[Mailer, Path | None]:
@@ -110,10 +117,9 @@ def mailer_at(place: str) -> tuple[Mailer, Path | None]:
 
 
 def main(url: str, place: str, point: Point, message: str, lanes: str) -> None:
-    database = Database(url)
+    database = MortalDatabase(url, point)
     mailer, folder = mailer_at(place)
-    mortal = MortalMailer(mailer, point, int(message), folder)
-    die_around_commit(database, mortal, point)
+    database.mailer = mortal = MortalMailer(mailer, point, int(message), folder)
     sender = Parts(database).sender(mortal, lanes=int(lanes))
     sys.stdout.write("ready\n")
     sys.stdout.flush()
