@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from engagement_pipeline.pipeline import Pipeline
 
 SAMPLE = PROJECT_ROOT / "data" / "cdnow" / "orders.csv.gz"
+# Where `engagement web` listens by default.
+WEB = "http://127.0.0.1:8000"
 BANDS = ("critical", "at_risk", "moderate", "good")
 
 
@@ -62,9 +64,13 @@ def demo(
 
 
 def demo_settings(settings: Settings) -> Settings:
-    """The demo sends at any hour: a newcomer at midnight should see e-mails too, and nothing leaves the machine."""
+    """The demo sends at any hour: a newcomer at midnight should see e-mails too, and nothing leaves the machine.
+
+    Its links lead to `engagement web` on this machine, unless settings name another place.
+    """
     open_all_day = settings.gate.model_copy(update={"sending_hour_from": 0, "sending_hour_to": 24})
-    return settings.model_copy(update={"gate": open_all_day, "send_mode": "outbox"})
+    links = settings.delivery.model_copy(update={"public_url": settings.delivery.public_url or WEB})
+    return settings.model_copy(update={"gate": open_all_day, "delivery": links, "send_mode": "outbox"})
 
 
 def claim_changes(pipeline: "Pipeline") -> None:
@@ -152,6 +158,7 @@ def show(result: dict[str, Any], settings: Settings) -> None:
     typer.echo(f"Outbox: {result['outbox']['emails']:,} e-mails, {result['outbox']['new']:,} of them new.\n")
     typer.echo("Where to look next")
     typer.echo(f"  the e-mails          {settings.outbox_dir} (any mail program opens them)")
+    typer.echo("  behind their links   .venv/bin/engagement web (unsubscribing, opens, clicks)")
     typer.echo("  lineage and runs     make dev, then http://127.0.0.1:3000")
     typer.echo("  one user's score     .venv/bin/engagement explain cdnow-00042")
     typer.echo(
