@@ -91,14 +91,13 @@ def settle(connection: sa.Connection, worker: str, delivers: str | None, now: da
         delivers: the provider for whom taking a message is delivering it, or None.
         now: the moment of the change.
     """
-    rows = connection.execute(statements.UNSETTLED, {"p_worker": worker}).all()
+    rows = connection.execute(statements.SETTLE, {"p_worker": worker}).all()
     if not rows:
         return rows
     touch_users(connection, [row.user_id for row in rows], now)
     delivered = [row for row in rows if row.status == "delivered" and row.provider == delivers]
     changes = [Change("email", row.email_id, row.user_id, "updated") for row in rows]
     change_log.append(connection, changes + _record_deliveries(connection, delivered, now), now)
-    connection.execute(statements.SETTLED, {"p_worker": worker})
     return rows
 
 

@@ -147,7 +147,7 @@ class SqlLedger:
             if is_gone(holder.claimed_by):
                 self.release(holder.claimed_by)
                 self.settle(holder.claimed_by, mailer, now)
-            elif holder.free_from < now:
+            elif holder.free_from is None or holder.free_from < now:
                 self.settle(holder.claimed_by, mailer, now)
         sent = became["sent"] + became["delivered"]
         return Recovery(sent=sent, queued=became["queued"], unknown=became["unknown"])

@@ -157,25 +157,26 @@ IN_HAND: Final = sa.select(
     emails.c.email_id, emails.c.user_id, emails.c.provider, emails.c.claimed_by, emails.c.claimed_until
 ).where(emails.c.status == "sending")
 
-# By whom rows are held, and since when at least one of them is free for others.
+# By whom rows are held, and since when at least one of them is free for others; none for one that was given up before
+# its holder had the last word on it.
 HOLDERS: Final = (
     sa.select(emails.c.claimed_by, sa.func.min(emails.c.claimed_until, type_=UtcDateTime).label("free_from"))
     .where(emails.c.claimed_by.is_not(None))
     .group_by(emails.c.claimed_by)
 )
 
-_CLOSED_BY: Final = sa.and_(
-    emails.c.claimed_by == sa.bindparam("p_worker"), _is_one_of(emails.c.status, statuses.CLOSED)
-)
-
-UNSETTLED: Final = sa.select(
-    *(
-        emails.c[name]
-        for name in ("email_id", "user_id", "address_key", "status", "provider", "provider_message_id", "sent_at")
+# Gives back in the same breath: a lane may close another row between a statement that reads and one that writes.
+SETTLE: Final = (
+    sa.update(emails)
+    .where(emails.c.claimed_by == sa.bindparam("p_worker"), _is_one_of(emails.c.status, statuses.CLOSED))
+    .values(claimed_by=None, claimed_until=None)
+    .returning(
+        *(
+            emails.c[name]
+            for name in ("email_id", "user_id", "address_key", "status", "provider", "provider_message_id", "sent_at")
+        )
     )
-).where(_CLOSED_BY)
-
-SETTLED: Final = sa.update(emails).where(_CLOSED_BY).values(claimed_by=None, claimed_until=None)
+)
 
 RELEASE: Final = (
     sa.update(emails)

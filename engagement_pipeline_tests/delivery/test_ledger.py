@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from engagement_pipeline.delivery import suppressions
+from engagement_pipeline.delivery import bookkeeping, suppressions
 from engagement_pipeline.delivery.entries import Entry, NewEmail, Outcome, Ticket
 from engagement_pipeline.delivery.mailer import Allowance, Mailer, Receipt
 from engagement_pipeline.delivery.message import Message
@@ -290,3 +291,38 @@ def test_what_a_killed_sender_had_claimed_is_free_at_once(parts: Parts) -> None:
     recovery = parts.ledger.recover(Provider(False), NOW)
     assert recovery.queued == 1
     assert len(lease(parts, US)) == 2
+
+
+def test_a_row_that_is_closed_while_others_are_settled_is_settled_too(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if parts.database.is_sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    queued(parts, 2)
+    first, second = lease(parts, US)
+    for entry in (first, second):
+        assert mark(parts, US, entry)
+    parts.ledger.advance(US, Outcome(first.email_id, "sent"), None, NOW, LEASE)
+    touch = bookkeeping.touch_users
+
+    def touch_while_a_lane_goes_on(connection: sa.Connection, user_ids: Sequence[str], now: datetime) -> None:
+        monkeypatch.setattr(bookkeeping, "touch_users", touch)
+        parts.ledger.advance(US, Outcome(second.email_id, "sent"), None, NOW, LEASE)
+        touch(connection, user_ids, now)
+
+    monkeypatch.setattr(bookkeeping, "touch_users", touch_while_a_lane_goes_on)
+    assert parts.ledger.settle(US, Provider(None), NOW) == 1
+    assert parts.ledger.settle(US, Provider(None), NOW) == 1
+    with parts.database.read() as connection:
+        told = connection.execute(sa.select(change_log.c.entity_id).where(change_log.c.entity == "email")).scalars()
+        assert second.email_id in told.all()[2:]
+
+
+def test_a_message_that_was_resolved_late_keeps_nobody_from_sending(parts: Parts) -> None:
+    queued(parts, 1)
+    [entry] = lease(parts, THEM)
+    mark(parts, THEM, entry)
+    parts.ledger.recover(Provider(None), LATER)
+    parts.ledger.advance(THEM, Outcome(entry.email_id, "sent"), None, LATER, LEASE)
+    parts.ledger.recover(Provider(None), LATER)
+    assert parts.rows()[entry.user_id].claimed_by is None
