@@ -250,7 +250,7 @@ def _become_the_writer(raw: Any) -> None:
                 raw.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
                 if "locked" not in str(error) or clock.monotonic() > give_up_at:
-                    raise
+                    raise sa.exc.OperationalError("BEGIN IMMEDIATE", None, error) from error
                 time.sleep(random.uniform(*_WAIT_FOR_WRITER_SECONDS))  # noqa: S311 - only spreads the waiting
             else:
                 return
