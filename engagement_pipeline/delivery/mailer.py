@@ -77,7 +77,9 @@ class MailerError(Exception):
     """Why a message was not taken, in words fit for the ledger: short, and without the address."""
 
     def __init__(self, reason: str) -> None:
-        self.reason = _ADDRESS.sub("<address>", " ".join(reason.split()))[:_LONGEST_REASON]
+        # Others' words can hold what no database keeps.
+        printable = "".join(sign if sign.isprintable() else " " for sign in reason)
+        self.reason = _ADDRESS.sub("<address>", " ".join(printable.split()))[:_LONGEST_REASON]
         super().__init__(self.reason)
 
 

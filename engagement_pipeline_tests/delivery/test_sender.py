@@ -220,6 +220,13 @@ def test_a_refusal_fails_the_row_and_the_rest_goes_on(parts: Parts) -> None:
     assert list(parts.statuses().values()) == ["failed", "sent", "sent"]
 
 
+def test_a_refusal_in_words_that_no_database_keeps_fails_the_row_and_the_rest_goes_on(parts: Parts) -> None:
+    drafted(parts, silent_user(0), silent_user(1))
+    report = parts.sender(Grumpy(iter([PermanentError("550 \x00 no \ud800such user\x1b[2J"), None]))).run(at(NOW))
+    assert (report.sent, report.failed) == (1, 1)
+    assert parts.rows()["u00000"].reason == "550 no such user [2J"
+
+
 def test_a_paused_account_stops_the_campaign_and_loses_nothing(parts: Parts) -> None:
     drafted(parts, *(silent_user(number) for number in range(3)))
     report = parts.sender(Grumpy(iter([None, PausedError("the account is paused")]))).run(at(NOW))

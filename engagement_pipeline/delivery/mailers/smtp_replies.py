@@ -48,4 +48,6 @@ def refusal(stage: Stage, code: int, words: str, sender: str, recipient: str) ->
 def queue_id(words: str) -> str | None:
     """Return the id that the server gave the message in its yes (Postfix, Exim, Microsoft, Amazon SES)."""
     found = _QUEUED.search(words)
-    return (found["queue"] or found["ses"]) if found else None
+    queue = (found["queue"] or found["ses"]) if found else None
+    # What no database keeps would turn a yes into a fault.
+    return queue if queue and queue.isprintable() else None

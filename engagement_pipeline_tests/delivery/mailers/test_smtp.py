@@ -278,6 +278,11 @@ def test_a_recipient_that_is_named_alone_is_not_repeated(smtp_server: SmtpServer
         mailer.send(message())
 
 
+def test_a_queues_id_that_no_database_keeps_is_none(smtp_server: SmtpServer, mailer: SmtpMailer) -> None:
+    smtp_server.faults.add("content", Fault("250 2.0.0 Ok: queued as 4ZbQ\x00x9Kk2z1", taken=True))
+    assert mailer.send(message()).message_id == message().message_id
+
+
 def test_content_that_is_invited_after_a_refusal_is_not_sent(smtp_server: SmtpServer, mailer: SmtpMailer) -> None:
     # RFC 2920 lets a server answer DATA with 354 although it has refused the only recipient.
     smtp_server.faults.add("RCPT", Fault("550 5.1.1 unknown"))
