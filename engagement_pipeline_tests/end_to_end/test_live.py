@@ -12,6 +12,7 @@ import yaml
 from fastapi.testclient import TestClient
 
 from engagement_pipeline.definitions import build_defs
+from engagement_pipeline.delivery.statuses import Status
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform.settings import PROJECT_ROOT
 from engagement_pipeline.web.app import create_app
@@ -52,8 +53,8 @@ class Shop:
         assert self.run("refresh_engagement").success
         assert self.run("send_emails").success
 
-    def statuses(self) -> dict[str, int]:
-        return dict(self.pipeline.ledger.count_by_status(self.pipeline.settings.campaign))
+    def statuses(self) -> dict[Status, int]:
+        return self.pipeline.ledger.count_by_status(self.pipeline.settings.campaign)
 
 
 def hard_bounce(message_id: str, address: str) -> dict[str, object]:
@@ -149,7 +150,7 @@ def test_live_that_is_not_ready_sends_nothing_and_says_what_is_missing(tmp_path:
     assert shop.run("refresh_engagement").success
     result = shop.run("send_emails")
     assert not result.success
-    [failure] = [event for event in result.all_events if event.is_step_failure and event.step_key.endswith("send")]
+    [failure] = [event for event in result.all_events if event.is_step_failure]
     assert "PUBLIC_URL" in str(failure.step_failure_data.error)
     assert shop.statuses() == {"draft": 1}
     shop.pipeline.database.close()
