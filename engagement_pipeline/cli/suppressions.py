@@ -2,12 +2,15 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from engagement_pipeline.cli.output import Json, bars, emit, progress, table
 from engagement_pipeline.platform.errors import BadInputError
+
+if TYPE_CHECKING:
+    from engagement_pipeline.pipeline import Pipeline
 
 _Address = Annotated[str, typer.Argument(help="The e-mail address, in any spelling, or its key.")]
 
@@ -36,12 +39,13 @@ def list_(
     from engagement_pipeline.platform.settings import get_settings
 
     pipeline = Pipeline(get_settings())
+    key = None if address is None else _key(pipeline, address)
     with pipeline.database.read() as connection:
         by_reason = suppressions.count_by_reason(connection)
-        if address is None:
+        if key is None:
             found = suppressions.list_suppressions(connection, limit, reason=reason, source=source)
         else:
-            one = suppressions.find(connection, suppressions.key_of(address, pipeline.secret_key))
+            one = suppressions.find(connection, key)
             found = [one] if one and reason in (None, one.reason) and source in (None, one.source) else []
 
     def render() -> None:
@@ -63,14 +67,12 @@ def add(
     from engagement_pipeline.delivery import suppressions
     from engagement_pipeline.pipeline import Pipeline
     from engagement_pipeline.platform.settings import get_settings
-    from engagement_pipeline.users.keys import check_secret_key
 
     if not suppressions.REASON.fullmatch(reason):
         raise BadInputError("the reason must be a code of at most 32 small letters, digits and _")
     pipeline = Pipeline(get_settings())
-    key = suppressions.key_of(address, pipeline.secret_key)
+    key = _key(pipeline, address)
     with pipeline.database.write() as connection:
-        check_secret_key(connection, pipeline.secret_key)
         added = suppressions.add(connection, key, reason, "person", pipeline.now())
     said = "is on the list now" if added else "was on the list already"
     emit({"address_key": key, "added": added}, as_json, lambda: typer.echo(f"{key} {said}"))
@@ -83,7 +85,7 @@ def remove(address: _Address, as_json: Json = False) -> None:
     from engagement_pipeline.platform.settings import get_settings
 
     pipeline = Pipeline(get_settings())
-    key = suppressions.key_of(address, pipeline.secret_key)
+    key = _key(pipeline, address)
     with pipeline.database.write() as connection:
         before = suppressions.find(connection, key)
         removed = suppressions.remove(connection, key, pipeline.now())
@@ -134,3 +136,17 @@ def export(
     with progress("Exporting suppressions", "lines", quiet=as_json) as advance:
         lines = export_suppressions(Pipeline(get_settings()).database, path, advance)
     emit({"lines": lines}, as_json, lambda: typer.echo(f"{lines:,} suppressions written to {path}"))
+
+
+def _key(pipeline: "Pipeline", address: str) -> str:
+    """Return the key of an address, under the store's own secret: under another it would be nobody's."""
+    from engagement_pipeline.delivery import suppressions
+    from engagement_pipeline.users.addresses import InvalidAddressError
+    from engagement_pipeline.users.keys import check_secret_key
+
+    with pipeline.database.write() as connection:
+        check_secret_key(connection, pipeline.secret_key)
+    try:
+        return suppressions.key_of(address, pipeline.secret_key)
+    except InvalidAddressError as error:
+        raise BadInputError(f"that {error}") from None

@@ -11,6 +11,7 @@ from engagement_pipeline.delivery.rendering import MessageMaker
 from engagement_pipeline.delivery.sender import Sender
 from engagement_pipeline.platform.settings import Settings
 from engagement_pipeline.platform.sql import Database
+from engagement_pipeline.users.keys import check_secret_key
 from engagement_pipeline.users.store import SqlUserStore
 
 
@@ -39,12 +40,15 @@ def sender_for(settings: Settings, database: Database, brand: Brand) -> Sender:
     """Return the sender of the campaign in the settings.
 
     Raises:
-        BadInputError: see `check_live` and `mailer_for`.
+        BadInputError: see `check_live`, `mailer_for` and `check_secret_key`.
     """
     if settings.send_mode == "live":
         check_live(settings, brand)
-    ledger = SqlLedger(database, settings.delivery.soft_bounces)
     secret_key = settings.secret_key.get_secret_value()
+    with database.write() as connection:
+        # With another key every e-mail would go out with a link that does not unsubscribe.
+        check_secret_key(connection, secret_key)
+    ledger = SqlLedger(database, settings.delivery.soft_bounces)
     store = SqlUserStore(database, secret_key)
     judge = Judge(ledger, store, settings.gate, settings.scoring, secret_key)
     return Sender(

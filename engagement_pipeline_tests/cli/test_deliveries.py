@@ -165,6 +165,20 @@ def test_the_list_is_kept_by_hand(store: Database) -> None:
         assert "@" not in shown.stdout
 
 
+@pytest.mark.parametrize("arguments", [["list", "--address"], ["add"], ["remove"]])
+def test_with_another_key_nobody_is_looked_for(
+    store: Database, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    run("suppressions", "add", "ada@example.com")
+    monkeypatch.setenv("ENGAGEMENT_SECRET_KEY", "another-secret-key")
+    get_settings.cache_clear()
+    assert "ENGAGEMENT_SECRET_KEY" in refused("suppressions", *arguments, "ada@example.com")
+
+
+def test_what_is_no_address_is_refused_in_a_sentence_that_stands_alone(store: Database) -> None:
+    assert refused("suppressions", "add", "nope") == "that is not an e-mail address that mail can be sent to"
+
+
 def test_the_list_comes_from_a_file_and_goes_to_one(store: Database, tmp_path: Path) -> None:
     given, taken = tmp_path / "in.csv", tmp_path / "out.csv"
     given.write_text(f"email,address_key\nada@example.com,{'0' * 64}\nnonsense,\n")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from pydantic import SecretStr
 
 from engagement_pipeline.delivery.assembly import mailer_for, sender_for
 from engagement_pipeline.delivery.live import NotReadyError
@@ -16,6 +17,7 @@ from engagement_pipeline.delivery.workers import is_gone, new_worker
 from engagement_pipeline.platform.aws import AwsSettingsError
 from engagement_pipeline.platform.settings import DeliverySettings, Settings
 from engagement_pipeline.platform.sql import Database
+from engagement_pipeline.users.keys import SecretKeyChangedError
 from engagement_pipeline_tests.delivery.parts import brand
 
 
@@ -45,6 +47,15 @@ def test_an_address_of_aws_that_is_none_is_refused() -> None:
 def test_live_does_not_start_unprepared(database: Database) -> None:
     with pytest.raises(NotReadyError, match="from_address"):
         sender_for(live(provider="smtp"), database, brand())
+
+
+@pytest.mark.parametrize("mode", ["outbox", "dry_run"])
+def test_with_another_key_nothing_is_sent(database: Database, tmp_path: Path, mode: str) -> None:
+    """Its links out would be refused by the server that has the right one."""
+    settings = Settings.model_validate({"data_dir": tmp_path, "send_mode": mode, "secret_key": "the-key-of-the-store"})
+    sender_for(settings, database, brand())
+    with pytest.raises(SecretKeyChangedError):
+        sender_for(settings.model_copy(update={"secret_key": SecretStr("another-secret-key")}), database, brand())
 
 
 def test_providers_are_loaded_only_where_they_are_chosen() -> None:
