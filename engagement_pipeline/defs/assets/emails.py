@@ -164,6 +164,8 @@ def collect(context: dg.OpExecutionContext, pipeline: dg.ResourceParam[Pipeline]
     report = consume(pipeline.settings, pipeline.database, pipeline.now)
     if report.set_aside:
         context.log.warning(f"{report.set_aside:,} messages could not be read and are set aside: `engagement rejected`")
+    if report.left:
+        context.log.warning(f"{report.left:,} messages cannot be checked for now (SNS's certificate); they stay queued")
     return asdict(report)
 
 

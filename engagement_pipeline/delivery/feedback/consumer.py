@@ -23,6 +23,8 @@ from engagement_pipeline.platform.sql import Database
 
 logger = logging.getLogger(__name__)
 
+_Message = dict[str, Any]
+
 # The most that SQS hands out at once.
 _BATCH = 10
 # Asked at once, only some of SQS's servers answer, and a queue can look empty that is not.
@@ -31,12 +33,16 @@ _WAIT_SECONDS = 1
 
 @dataclass(frozen=True)
 class ConsumerReport:
-    """What a run brought: new events, known ones, those of the new that match no e-mail yet, and unusable messages."""
+    """What a run brought: new events, known ones, those of the new that match no e-mail yet, and unusable messages.
+
+    `left` messages stay in the queue, since nobody can check for now who signed them; they come again.
+    """
 
     taken: int = 0
     duplicates: int = 0
     unmatched: int = 0
     set_aside: int = 0
+    left: int = 0
 
     def __add__(self, other: "ConsumerReport") -> "ConsumerReport":
         return ConsumerReport(
@@ -44,6 +50,7 @@ class ConsumerReport:
             self.duplicates + other.duplicates,
             self.unmatched + other.unmatched,
             self.set_aside + other.set_aside,
+            self.left + other.left,
         )
 
 
@@ -56,8 +63,8 @@ def consume(settings: Settings, database: Database, now: Callable[[], datetime])
         now: tells the time, timezone-aware.
 
     Raises:
-        botocore.exceptions.BotoCoreError, ClientError: the queue cannot be read.
-        OSError: a certificate cannot be fetched. In either case nothing is lost: what was not taken stays queued.
+        botocore.exceptions.BotoCoreError, ClientError: the queue cannot be read. Nothing is lost: what was not taken
+            stays queued.
     """
     client = aws.client(settings, "sqs")
     # An emulator cannot sign as AWS does.
@@ -65,8 +72,13 @@ def consume(settings: Settings, database: Database, now: Callable[[], datetime])
     queue = settings.ses.feedback_queue_url
     total = ConsumerReport()
     while messages := _receive(client, queue):
-        total += _take([message["Body"] for message in messages], settings, database, certificates, now())
-        _delete(client, queue, messages)
+        report, done = _take(messages, settings, database, certificates, now())
+        total += report
+        if not done:
+            break
+        _delete(client, queue, done)
+    if total.left:
+        logger.warning("%d messages stay queued: SNS's certificate cannot be fetched to check them.", total.left)
     return total
 
 
@@ -79,17 +91,29 @@ def depth(settings: Settings) -> int:
 
 
 def _take(
-    texts: Sequence[str], settings: Settings, database: Database, certificates: Certificates | None, now: datetime
-) -> ConsumerReport:
+    messages: Sequence[_Message],
+    settings: Settings,
+    database: Database,
+    certificates: Certificates | None,
+    now: datetime,
+) -> tuple[ConsumerReport, list[_Message]]:
+    """Store what the messages say; return what that brought, and those that can be deleted."""
     received = Received()
-    for text in texts:
+    done = []
+    for message in messages:
+        text = message["Body"]
         try:
             received.events += _read(text, settings, certificates, now)
         except (BadEventError, ForgedError) as error:
             received.set_aside.append(reception.reject(text, error, settings.ses.feedback_queue_url.rsplit("/")[-1]))
+        except OSError:
+            # A message may name a host that does not exist: it must not keep back all others.
+            continue
+        done.append(message)
     with database.write() as connection:
         intake = reception.take(connection, received, settings, now)
-    return ConsumerReport(intake.new, intake.duplicates, intake.unmatched, len(received.set_aside))
+    left = len(messages) - len(done)
+    return ConsumerReport(intake.new, intake.duplicates, intake.unmatched, len(received.set_aside), left), done
 
 
 def _read(text: str, settings: Settings, certificates: Certificates | None, now: datetime) -> Sequence[Event]:
@@ -108,13 +132,13 @@ def _is_envelope(text: str) -> bool:
         return False
 
 
-def _receive(client: Any, queue: str) -> Sequence[dict[str, Any]]:
+def _receive(client: Any, queue: str) -> Sequence[_Message]:
     answer = client.receive_message(QueueUrl=queue, MaxNumberOfMessages=_BATCH, WaitTimeSeconds=_WAIT_SECONDS)
-    messages: list[dict[str, Any]] = answer.get("Messages", [])
+    messages: list[_Message] = answer.get("Messages", [])
     return messages
 
 
-def _delete(client: Any, queue: str, messages: Sequence[dict[str, Any]]) -> None:
+def _delete(client: Any, queue: str, messages: Sequence[_Message]) -> None:
     entries = [{"Id": str(place), "ReceiptHandle": message["ReceiptHandle"]} for place, message in enumerate(messages)]
     failed = client.delete_message_batch(QueueUrl=queue, Entries=entries).get("Failed", [])
     if failed:

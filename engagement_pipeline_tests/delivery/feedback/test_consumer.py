@@ -5,6 +5,7 @@ import logging
 import random
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.error import URLError
 
 import pytest
 import sqlalchemy as sa
@@ -167,6 +168,27 @@ def test_what_cannot_be_stored_stays_in_the_queue(feedback: Feedback, monkeypatc
     assert not suppressed(feedback.database)
     assert not feedback.rejected()
     assert wait_for(feedback, 2) == ConsumerReport(taken=1, unmatched=1, set_aside=1)
+
+
+def test_what_cannot_be_checked_for_now_stays_in_the_queue_and_the_rest_goes_on(
+    feedback: Feedback, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    read = consumer._read
+
+    def read_unless_signed_from_nowhere(message: str, *others: Any) -> Any:
+        if "nowhere" in message:
+            raise URLError("no such host")
+        return read(message, *others)
+
+    feedback.put('{"from": "nowhere"}', text("event_complaint", recipient="a@example.com"))
+    with monkeypatch.context() as patch:
+        patch.setattr(consumer, "_read", read_unless_signed_from_nowhere)
+        report = feedback.consume()
+    assert (report.taken, report.set_aside) == (1, 0)
+    assert report.left >= 1
+    assert "certificate" in caplog.text
+    assert not feedback.rejected()
+    assert wait_for(feedback, 1).set_aside == 1
 
 
 def test_another_secret_key_takes_nothing_and_loses_nothing(feedback: Feedback) -> None:
