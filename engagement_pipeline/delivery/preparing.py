@@ -48,14 +48,12 @@ class Preparer:
     def run(self, line: Line, batch: int, lanes: int, stop: threading.Event) -> None:
         """Go once through all rows that are due, the most valuable first."""
         after: Entry | None = None
-        try:
-            while not stop.is_set() and (entries := self._lease(batch, after)):
-                for ready in self._prepare(entries):
-                    _put(line, ready, stop)
-                after = entries[-1]
-        finally:
-            for _ in range(lanes):
-                _put(line, None, stop)
+        while not stop.is_set() and (entries := self._lease(batch, after)):
+            for ready in self._prepare(entries):
+                _put(line, ready, stop)
+            after = entries[-1]
+        for _ in range(lanes):
+            _put(line, None, stop)
 
     def _lease(self, batch: int, after: Entry | None) -> list[Entry]:
         return self._ledger.lease(self._campaign, self._now(), batch, after, self._worker, LEASE_FOR)
