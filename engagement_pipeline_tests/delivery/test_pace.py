@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
 
@@ -294,9 +294,10 @@ def test_a_run_that_is_halted_waits_for_nothing(database: Database) -> None:
     began = time.monotonic()
     with ThreadPoolExecutor(3) as pool:
         waiting = [pool.submit(pace.wait_for, turns[0]), pool.submit(pace.wait_for, turns[1])]
-        starting = pool.submit(pace.start, turns[2])
+        starting: Future[Begun | None] = pool.submit(pace.start, turns[2])
         time.sleep(0.1)
-        assert not any(job.done() for job in (*waiting, starting))
+        assert not starting.done()
+        assert not any(job.done() for job in waiting)
         pace.halt()
         assert [job.result(5) for job in waiting] == [False, False]
         assert starting.result(5) is None
