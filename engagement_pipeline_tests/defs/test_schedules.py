@@ -45,6 +45,19 @@ def test_sending_is_asked_for_while_an_email_is_due(
     assert tick(schedules.sending_hours, pipeline, instance)[0] == 0
 
 
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED])
+def test_sending_is_not_asked_for_while_a_run_sends(
+    pipeline: Pipeline, run_job: RunJob, instance: dg.DagsterInstance, status: dg.DagsterRunStatus
+) -> None:
+    pipeline.store.put_users([silent_user(1)], NOW)
+    run_job("refresh_engagement")
+    job = build_defs(pipeline.settings, {"pipeline": pipeline}).resolve_job_def("send_emails")
+    sending = instance.create_run_for_job(job, status=status)
+    assert tick(schedules.sending_hours, pipeline, instance) == (0, "a run is sending already")
+    instance.report_run_failed(sending)
+    assert tick(schedules.sending_hours, pipeline, instance)[0] == 1
+
+
 def test_sending_is_not_asked_for_while_a_person_has_to_look(
     pipeline: Pipeline, run_job: RunJob, instance: dg.DagsterInstance
 ) -> None:
