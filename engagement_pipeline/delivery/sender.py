@@ -22,7 +22,6 @@ _logger = logging.getLogger(__name__)
 
 # Rows that are judged together: enough for SQL to pay, few enough to be sent soon after.
 BATCH: Final = 500
-_SMALLEST_BATCH: Final = 10
 
 
 class Sender:
@@ -91,25 +90,22 @@ class Sender:
         if not self._ledger.due(self._campaign, now(), 1, None):
             return
         pace = Pace(self._database, mailer.name, mailer.allowance(), self._limits, now)
+        worker = new_worker()
+        settler = Settler(self._ledger, worker, mailer, now)
         try:
-            while self._round(mailer, pace, now, tally):
+            while self._round(mailer, pace, settler, worker, now, tally):
                 pass
         finally:
             pace.close()
-
-    def _round(self, mailer: Mailer, pace: Pace, now: Clock, tally: Tally) -> bool:
-        """Go once through all rows that are due; tell whether any was dealt with, so that going again may find more."""
-        done = tally.dealt_with
-        worker = new_worker()
-        settler = Settler(self._ledger, worker, mailer, now)
-        lanes = [Lane(self._ledger, mailer, pace, settler, worker, now, tally) for _ in range(self._lanes)]
-        preparer = Preparer(self._campaign, self._ledger, self._judge, self._maker, worker, now, tally)
-        batch = max(_SMALLEST_BATCH, min(BATCH, pace.ahead or BATCH))
-        try:
-            _run_together(preparer, lanes, batch, pace)
-        finally:
             self._ledger.release(worker)
             settler.settle()
+
+    def _round(self, mailer: Mailer, pace: Pace, settler: Settler, worker: str, now: Clock, tally: Tally) -> bool:
+        """Go once through all rows that are due; tell whether any was dealt with, so that going again may find more."""
+        done = tally.dealt_with
+        lanes = [Lane(self._ledger, mailer, pace, settler, worker, now, tally) for _ in range(self._lanes)]
+        preparer = Preparer(self._campaign, self._ledger, self._judge, self._maker, worker, now, tally)
+        _run_together(preparer, lanes, min(BATCH, pace.ahead or BATCH), pace)
         return tally.dealt_with > done
 
     def _waiting(self) -> int:
