@@ -54,11 +54,8 @@ def _about_the_provider(settings: Settings) -> Iterator[str]:
     if provider == "ses":
         if not settings.ses.configuration_set:
             yield "ENGAGEMENT_SES__CONFIGURATION_SET: without one no bounce or complaint comes back"
-        if not (settings.ses.feedback_topic_arn or settings.ses.feedback_queue_url):
-            yield (
-                "ENGAGEMENT_SES__FEEDBACK_QUEUE_URL or ENGAGEMENT_SES__FEEDBACK_TOPIC_ARN: where bounces and "
-                "complaints come back"
-            )
+        if not settings.ses.feedback_topic_arn:
+            yield "ENGAGEMENT_SES__FEEDBACK_TOPIC_ARN: the topic by which bounces and complaints come back"
 
 
 def _is_reserved(host: str | None) -> bool:

@@ -165,7 +165,7 @@ def collect(context: dg.OpExecutionContext, pipeline: dg.ResourceParam[Pipeline]
     if report.set_aside:
         context.log.warning(f"{report.set_aside:,} messages could not be read and are set aside: `engagement rejected`")
     if report.left:
-        context.log.warning(f"{report.left:,} messages cannot be checked for now (SNS's certificate); they stay queued")
+        context.log.warning(f"{report.left:,} messages stay queued, since nobody can tell who sent them")
     return asdict(report)
 
 

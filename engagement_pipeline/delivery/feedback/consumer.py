@@ -35,7 +35,7 @@ _WAIT_SECONDS = 1
 class ConsumerReport:
     """What a run brought: new events, known ones, those of the new that match no e-mail yet, and unusable messages.
 
-    `left` messages stay in the queue, since nobody can check for now who signed them; they come again.
+    `left` messages stay in the queue, since nobody can tell for now who sent them; they come again.
     """
 
     taken: int = 0
@@ -52,6 +52,10 @@ class ConsumerReport:
             self.set_aside + other.set_aside,
             self.left + other.left,
         )
+
+
+class _CannotCheckError(Exception):
+    """Nobody can tell for now who sent a message; it says why."""
 
 
 def consume(settings: Settings, database: Database, now: Callable[[], datetime]) -> ConsumerReport:
@@ -77,8 +81,6 @@ def consume(settings: Settings, database: Database, now: Callable[[], datetime])
         if not done:
             break
         _delete(client, queue, done)
-    if total.left:
-        logger.warning("%d messages stay queued: SNS's certificate cannot be fetched to check them.", total.left)
     return total
 
 
@@ -106,8 +108,9 @@ def _take(
             received.events += _read(text, settings, certificates, now)
         except (BadEventError, ForgedError) as error:
             received.set_aside.append(reception.reject(text, error, settings.ses.feedback_queue_url.rsplit("/")[-1]))
-        except OSError:
-            # A message may name a host that does not exist: it must not keep back all others.
+        except _CannotCheckError as error:
+            # It must not keep back all others: it may name a host that does not exist.
+            logger.warning("A message stays in the queue: %s.", error)
             continue
         done.append(message)
     with database.write() as connection:
@@ -119,7 +122,13 @@ def _take(
 def _read(text: str, settings: Settings, certificates: Certificates | None, now: datetime) -> Sequence[Event]:
     if not _is_envelope(text):
         return reception.read(text, settings, now)
-    envelope = sns.open_envelope(text, settings.ses.feedback_topic_arn, certificates)
+    topic = settings.ses.feedback_topic_arn
+    if not topic:
+        raise _CannotCheckError("ENGAGEMENT_SES__FEEDBACK_TOPIC_ARN does not say from which topic it may come")
+    try:
+        envelope = sns.open_envelope(text, topic, certificates)
+    except OSError as error:
+        raise _CannotCheckError("SNS's certificate cannot be fetched") from error
     if envelope.kind != "Notification":
         raise BadEventError("Type", "is not a notification")
     return reception.read(envelope.message, settings, now)
