@@ -153,9 +153,9 @@ def last_touches(address_keys: Sequence[str]) -> sa.Select[Any]:
     )
 
 
-IN_HAND: Final = sa.select(
-    emails.c.email_id, emails.c.user_id, emails.c.provider, emails.c.claimed_by, emails.c.claimed_until
-).where(emails.c.status == "sending")
+IN_HAND: Final = sa.select(emails.c.email_id, emails.c.provider, emails.c.claimed_by, emails.c.claimed_until).where(
+    emails.c.status == "sending"
+)
 
 # By whom rows are held, and since when at least one of them is free for others; none for one that was given up before
 # its holder had the last word on it.
