@@ -44,6 +44,8 @@ def sending_hours(
 ) -> dg.RunRequest | dg.SkipReason:
     """Every quarter of an hour, where an e-mail is due: each user's sending hours are kept in their own time zone.
 
+    Also where a sender that is gone has left something in its hands.
+
     Asks for nothing while too many bounces or complaints have stopped sending: every run would only fail. Nor while a
     run sends, which may take hours: further ones would wait for it, each in a process of its own.
     """
@@ -52,9 +54,10 @@ def sending_hours(
     with pipeline.database.read() as connection:
         if reason := breaker.tripped(connection):
             return dg.SkipReason(f"sending has stopped: {reason}; {breaker.HOW_TO_GO_ON}")
-    if not pipeline.ledger.due(pipeline.settings.campaign, pipeline.now(), count=1, after=None):
-        return dg.SkipReason("no e-mail is due")
-    return dg.RunRequest()
+    now = pipeline.now()
+    if pipeline.ledger.due(pipeline.settings.campaign, now, count=1, after=None) or pipeline.ledger.has_leftovers(now):
+        return dg.RunRequest()
+    return dg.SkipReason("no e-mail is due")
 
 
 @dg.schedule(job=check_tables, cron_schedule="*/10 * * * *", default_status=_ON)

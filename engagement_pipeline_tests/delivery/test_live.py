@@ -26,6 +26,10 @@ def test_what_is_complete_may_start(provider: str) -> None:
         # Without the topic nobody could tell which of the queue's messages are genuine.
         ({"ses": {"configuration_set": "x", "feedback_queue_url": "https://q"}}, "ENGAGEMENT_SES__FEEDBACK_TOPIC_ARN"),
         ({"delivery": delivery(provider="smtp"), "smtp": {"host": ""}}, "ENGAGEMENT_SMTP__HOST"),
+        (
+            {"delivery": delivery(provider="smtp"), "smtp": {"host": "mail.x.net", "security": "none", "user": "u"}},
+            "ENGAGEMENT_SMTP__SECURITY",
+        ),
     ],
 )
 def test_a_setting_that_is_missing_is_named_alone(changes: dict[str, object], named: str) -> None:

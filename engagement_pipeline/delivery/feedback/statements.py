@@ -14,6 +14,7 @@ from engagement_pipeline.delivery.statements import is_one_of
 from engagement_pipeline.delivery.statuses import Status
 from engagement_pipeline.delivery.tables import email_events, emails, suppressions
 from engagement_pipeline.platform.sql import UtcDateTime
+from engagement_pipeline.users.tables import users
 
 _EMAILED_KINDS: Final = sorted(kind for kind, status in STATUS_OF.items() if status in statuses.EMAILED)
 
@@ -100,6 +101,15 @@ def history(address_keys: Collection[str]) -> sa.CompoundSelect[Any]:
 
     own = told(emails.c.address_key).where(event.email_id == emails.c.email_id)
     return told(event.address_key).union(own)
+
+
+def present_addresses(email_ids: Collection[str]) -> sa.Select[Any]:
+    """Select, per e-mail, the address that its user has now, where there still is one."""
+    return (
+        sa.select(emails.c.email_id, users.c.address_key)
+        .join(users, users.c.user_id == emails.c.user_id)
+        .where(emails.c.email_id.in_(email_ids), users.c.address_key.is_not(None))
+    )
 
 
 def reasons(address_keys: Collection[str]) -> sa.Select[Any]:
