@@ -2,6 +2,7 @@
 
 import json
 import random
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -55,17 +56,47 @@ class Witness:
         return (len(busy) - 1) / (busy[-1] - busy[0])
 
 
-def keeps_the_pace(run: Callable[[], Witness], allowed: float, lanes: int) -> None:
-    """Check that the server never sees more calls in any second than it allows, and nearly as many on the whole.
+class Metronome:
+    """Ticks every 10 ms and counts the ticks that this machine, busy with other things, let it miss."""
 
-    A machine with other things to do costs a run some of its turns, now and then; it never adds any.
+    def __init__(self) -> None:
+        self.ticks = self.missed = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Metronome":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    @property
+    def was_disturbed(self) -> bool:
+        return self.missed * 200 > self.ticks
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            began = time.monotonic()
+            time.sleep(0.01)
+            self.ticks += 1
+            self.missed += time.monotonic() - began > 0.018
+
+
+def keeps_the_pace(run: Callable[[], Witness], allowed: float, lanes: int) -> None:
+    """Check that the server never sees more calls in any second than it allows, and on the whole at most 5 % fewer.
+
+    A machine with other things to do costs a run some of its turns; it never adds any.
     """
-    achieved: list[float] = []
-    while not achieved or (len(achieved) < 3 and max(achieved) < 0.95 * allowed):
-        witness = run()
+    for _ in range(3):
+        with Metronome() as metronome:
+            witness = run()
         assert witness.in_the_busiest_second <= allowed
-        achieved.append(witness.rate(lanes))
-    assert max(achieved) >= 0.95 * allowed
+        achieved = witness.rate(lanes) / allowed
+        if achieved >= (0.8 if metronome.was_disturbed else 0.95):
+            return
+    pytest.fail(f"only {achieved:.1%} of the allowed rate; the metronome missed {metronome.missed}/{metronome.ticks}")
 
 
 def queue(database: Database, emails: int) -> Parts:
@@ -160,11 +191,11 @@ def test_a_server_that_answers_slowly(database: Database, smtp_server: SmtpServe
     def run() -> Witness:
         witness = Witness(smtp_server.faults, "MAIL", lambda chance: Fault(delay=chance.uniform(0.2, 0.3)))
         parts = queue(database, 210)
-        run_senders(database, f"smtp:{smtp_server.port}", senders, lanes=20 // senders, per_second=40)
+        run_senders(database, f"smtp:{smtp_server.port}", senders, lanes=16 if senders == 1 else 12, per_second=40)
         assert check_books(parts, smtp_taken(smtp_server)).keys() == {"sent"}
         return witness
 
-    keeps_the_pace(run, allowed=40, lanes=20)
+    keeps_the_pace(run, allowed=40, lanes=16)
 
 
 SMTP_TROUBLE = {
