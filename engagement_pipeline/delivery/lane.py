@@ -9,6 +9,7 @@ from engagement_pipeline.delivery.entries import Outcome, Ticket
 from engagement_pipeline.delivery.judging import Letter
 from engagement_pipeline.delivery.ledger import Ledger
 from engagement_pipeline.delivery.mailer import (
+    HeldBackError,
     Mailer,
     PausedError,
     PermanentError,
@@ -24,6 +25,7 @@ from engagement_pipeline.platform import clock
 
 MAX_ATTEMPTS: Final = 5
 _FIRST_RETRY: Final = timedelta(minutes=1)
+_AFTER_A_PAUSE: Final = timedelta(hours=1)
 
 # Who has to wait longer for its turn first records what became of the message before.
 _PATIENCE_SECONDS: Final = 0.05
@@ -135,7 +137,12 @@ class Lane:
             return
         try:
             self._finished = self._hand_over(ready)
+        except HeldBackError:
+            self._pace.give_back(begun.turn)
+            raise
         except PausedError:
+            # Should the message itself be the reason, it must not be the first of every run to come.
+            self._finished = _back_in_the_queue(ready, not_before=self._now() + _AFTER_A_PAUSE)
             self._pace.give_back(begun.turn)
             raise
         except ThrottledError:
@@ -146,8 +153,11 @@ class Lane:
             self._finished = None
             raise
         else:
-            self._pace.accepted()
             self._count(self._finished.status)
+            if self._finished.status == "unknown":
+                self._pace.unanswered()
+            else:
+                self._pace.answered()
 
     def _hand_over(self, ready: Ready) -> Outcome:
         email_id = ready.message.email_id
@@ -178,8 +188,8 @@ class Lane:
             self._tally.count("unknown")
 
 
-def _back_in_the_queue(ready: Ready) -> Outcome:
-    return Outcome(ready.message.email_id, "queued", attempts=0)
+def _back_in_the_queue(ready: Ready, not_before: datetime | None = None) -> Outcome:
+    return Outcome(ready.message.email_id, "queued", attempts=0, not_before=not_before)
 
 
 def retry_delay(attempts: int) -> timedelta:

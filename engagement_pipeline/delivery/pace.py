@@ -46,6 +46,9 @@ class Begun:
     at: float
 
 
+_UNANSWERED_IN_A_ROW: Final = 10
+
+
 class Limits(Protocol):
     """What the system itself allows, whatever the provider would take."""
 
@@ -80,7 +83,7 @@ class Pace:
         self._counting = threading.Lock()
         self._halted = threading.Event()
         self._last_start = 0.0
-        self._refused_in_a_row = self._rests = 0
+        self._refused_in_a_row = self._rests = self._unanswered_in_a_row = 0
         self._rest_until = 0.0
         self._looked_at = clock.monotonic()
         self._day_cap = self._look()
@@ -137,10 +140,23 @@ class Pace:
         self.give_back(turn)
         return None
 
-    def accepted(self) -> None:
+    def answered(self) -> None:
         """Take note that the provider answers with anything but that we are too fast."""
         with self._counting:
-            self._refused_in_a_row = self._rests = 0
+            self._refused_in_a_row = self._rests = self._unanswered_in_a_row = 0
+
+    def unanswered(self) -> None:
+        """Take note that nobody can tell whether a message was taken.
+
+        Raises:
+            PausedError: that has happened too often in a row; going on would put the whole campaign in doubt.
+        """
+        with self._counting:
+            self._unanswered_in_a_row += 1
+            if self._unanswered_in_a_row >= _UNANSWERED_IN_A_ROW:
+                raise PausedError(
+                    f"of {self._unanswered_in_a_row} messages in a row the provider did not say whether it took them"
+                )
 
     def refused(self, begun: Begun) -> None:
         """Take note that a call came too fast: after too many in a row nobody starts for a while.

@@ -14,6 +14,10 @@ from engagement_pipeline.platform.sql import Database, insert_or_ignore
 _ON_THEIR_WAY: Final = timedelta(minutes=1)
 
 
+# Further ahead no sender takes turns: a host whose clock is wrong must not make all others wait.
+_FURTHEST: Final = timedelta(minutes=5)
+
+
 @dataclass(frozen=True)
 class Turns:
     """The moments at which the next messages may go; none when the limit that `used_up` names is reached.
@@ -47,7 +51,7 @@ class TurnBook:
         """Take up to `count` turns, `interval` apart, behind all that were taken before."""
         with self._database.write() as connection:
             row = self._row(connection, now)
-            first = max(row.next_at, now)
+            first = max(min(row.next_at, now + _FURTHEST), now)
             taken = row.taken_on_day if row.day == day_of(first) else 0
             if day_cap is not None and taken >= day_cap:
                 return Turns((), f"the day's limit of {day_cap:,} e-mails is reached")

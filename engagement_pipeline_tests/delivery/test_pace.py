@@ -261,7 +261,7 @@ def test_a_refusal_makes_everybody_rest_where_there_is_no_rate(database: Databas
     assert begun.at - under_way[-1].at >= rest - 0.01
     pace.refused(begun)
     assert 0.1 < pace.seconds_until(None) <= 0.2, "longer each time"
-    pace.accepted()
+    pace.answered()
     pace.refused(hand_over(pace))
     assert pace.seconds_until(None) <= 0.1, "and short again once something was accepted"
 
@@ -272,7 +272,7 @@ def test_a_share_of_refused_calls_makes_nobody_rest_where_there_is_a_rate(databa
         for _ in range(15):
             pace.refused(hand_over(pace))
         assert pace.seconds_until(None) == 0
-        pace.accepted()
+        pace.answered()
     for _ in range(16):
         pace.refused(hand_over(pace))
     assert pace.seconds_until(None) > 0

@@ -91,6 +91,11 @@ def test_turns_given_back_may_be_taken_again_but_not_their_moments(book: TurnBoo
     assert book.take(1, INTERVAL, 4, NOW).used_up
 
 
+def test_a_clock_that_is_wrong_makes_nobody_else_wait_for_long(book: TurnBook) -> None:
+    book.take(1, INTERVAL, None, NOW + timedelta(hours=1))
+    assert book.take(1, INTERVAL, None, NOW).at == (NOW + timedelta(minutes=5),)
+
+
 def test_a_new_day_begins_at_midnight_utc(book: TurnBook) -> None:
     evening = datetime(2026, 3, 2, 23, 0, tzinfo=timezone.utc)
     assert len(book.take(10, INTERVAL, 10, evening).at) == 10
