@@ -14,8 +14,9 @@ from engagement_pipeline.platform.sql import Database, insert_or_ignore
 _ON_THEIR_WAY: Final = timedelta(minutes=1)
 
 
-# Further ahead no sender takes turns: a host whose clock is wrong must not make all others wait.
+# Further ahead, or by more turns, senders never are: a host whose clock is wrong must not make all others wait.
 _FURTHEST: Final = timedelta(minutes=5)
+_MOST_AHEAD: Final = 1_000
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class TurnBook:
         """Take up to `count` turns, `interval` apart, behind all that were taken before."""
         with self._database.write() as connection:
             row = self._row(connection, now)
-            first = max(min(row.next_at, now + _FURTHEST), now)
+            first = max(min(row.next_at, now + max(_FURTHEST, _MOST_AHEAD * interval)), now)
             taken = row.taken_on_day if row.day == day_of(first) else 0
             if day_cap is not None and taken >= day_cap:
                 return Turns((), f"the day's limit of {day_cap:,} e-mails is reached")
