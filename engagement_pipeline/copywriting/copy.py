@@ -30,6 +30,9 @@ class Copy(BaseModel):
         Field(min_length=2, max_length=3)
     )
     call_to_action: Line = Field(min_length=3, max_length=30, description="The label of the only button.")
+    reasons: Annotated[tuple[Annotated[Line, Field(max_length=80)], ...], Field(strict=False)] = Field(
+        (), max_length=20, description="Ids of the facts that it rests on, see `facts_of`; no part of the e-mail."
+    )
 
     def personalised(self, first_name: str | None) -> "Copy":
         """Return the copy with the name filled in, or reading naturally without one."""
