@@ -8,6 +8,7 @@ from binascii import b2a_base64
 from dataclasses import dataclass
 from datetime import datetime
 from email import policy
+from email.header import Header
 from email.headerregistry import HeaderRegistry
 from email.utils import format_datetime
 from functools import cached_property, lru_cache
@@ -16,6 +17,7 @@ from engagement_pipeline.delivery.mailer import PermanentError
 
 _header = HeaderRegistry()
 _LINE = 76
+_BREAK = "\r\n"
 _ONE_CLICK = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
 
 
@@ -72,6 +74,10 @@ def _fold(name: str, value: str) -> str:
     _one_line(value)
     if value.isascii() and len(name) + len(value) < 76 and "=?" not in value:
         return f"{name}: {value}\r\n"
+    if name == "Subject" and "=?" in value:
+        # The parser would decode what looks encoded: a line break in it would begin a header, and words would be read
+        # that nobody has checked. Encoded once more, it reads as it was written.
+        return f"{name}: {Header(value, 'utf-8', header_name=name).encode(linesep=_BREAK)}{_BREAK}"
     return _header(name, value).fold(policy=policy.SMTP)
 
 
