@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 from engagement_pipeline.copywriting.brand import Brand
 from engagement_pipeline.copywriting.strict_file import Strict, read_strict
 from engagement_pipeline.copywriting.text import Plain
+from engagement_pipeline.copywriting.wording import INSTRUCTION, MARKUP
 from engagement_pipeline.platform.errors import BadInputError
 
 MOST_ITEMS = 3
@@ -33,7 +34,16 @@ def _check_label(value: str) -> str:
     return value
 
 
-Label = Annotated[Plain, AfterValidator(_check_label)]
+def _check_said_to_people(value: str) -> str:
+    if INSTRUCTION.search(value):
+        raise ValueError("must be words for clients: it reads like an instruction to a machine")
+    if markup := MARKUP.search(value):
+        raise ValueError(f"must be plain text, without {markup.group()!r}")
+    return value
+
+
+Said = Annotated[Plain, AfterValidator(_check_said_to_people)]
+Label = Annotated[Said, AfterValidator(_check_label)]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")]
 
 
@@ -49,7 +59,7 @@ class Offer(Strict):
     """One thing that the shop offers, and every value that may be said of it."""
 
     id: Id
-    text: Plain = Field(min_length=8, max_length=160, description="The whole offer in a sentence, as copy may say it.")
+    text: Said = Field(min_length=8, max_length=160, description="The whole offer in a sentence, as copy may say it.")
     code: str | None = Field(None, pattern=r"^[A-Z0-9-]{3,20}$", description="What to enter at the checkout.")
     percent: int | None = Field(None, ge=1, le=100, strict=True)
     until: date | None = Field(None, strict=True, description="The last day on which it holds.")

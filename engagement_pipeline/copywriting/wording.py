@@ -16,7 +16,7 @@ PLACEHOLDER = re.compile(
     r"|\b(?:first|last|full)_?name\b|\blorem ipsum\b|\b(?:TBD|XXX+)\b",
     _WORDS,
 )
-MARKUP = re.compile(r"[<>]|&#?\w+;|\*\*|__|`|^#+ ")
+MARKUP = re.compile(r"[<>]|&#?\w+;|=\?|\*\*|__|`|^#+ ")
 PERCENTAGE = re.compile(
     r"\d*[.,]?\d*\s?[%‰]|\b(?:\w+ )?per\s?cent(?:age)?s?\b|\bhalf[ -](?:off|(?:the )?price)\b", _WORDS
 )
@@ -107,6 +107,15 @@ SUSPICIOUS_LABEL = re.compile(
     r"\d|\b(?:ignore|disregard|forget|override|instructions?|prompts?|system|assistant|pretend|reply|respond|answer"
     r"|write|say|tell|print|output|must|always|never|offers?|discounts?|free|sale|percent|codes?|https?|www|com|script"
     r"|template|user|name|email|bcc|subject)\b|(?:\S+ ){3}\S",
+    _WORDS,
+)
+
+# Said to a machine and not to a client; in a catalogue, which others may have a hand in, it is a mistake or an attack.
+INSTRUCTION = re.compile(
+    r"\b(?:ignore|disregard|forget|override)(?: \w+)? (?:all|any|every|everything|the|this|that|previous|prior|above"
+    r"|your|rules)\b|\binstructions?\b|\bprompts?\b|\b(?:system|assistant|developer) ?(?:message|mode|role|:)"
+    r"|\byou are (?:now|an?)\b|\bas an ai\b|\b(?:reply|respond|answer) (?:only|with|in|as)\b"
+    r"|\b(?:reveal|repeat|print|output) (?:the|your|all)\b",
     _WORDS,
 )
 

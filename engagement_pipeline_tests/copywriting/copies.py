@@ -336,7 +336,7 @@ CLAIMS = {
     "code": "SAVE-20, promo code, use code WELCOME, code: HELLO",
     "url": "http://x, www.shop, shop.co, shop.io/a",
     "placeholder": "{name}, {{last_name}}, [city], %NAME%, <<city>>, TBD, first_name",
-    "markup": "<br>, &amp;, __so__, `so`",
+    "markup": "<br>, &amp;, __so__, `so`, =?ascii?q?so?=",
     "silence_outside_brief": "a year, half a year, several months, many years, for months, the last year, last month,"
     " a long year, a couple of weeks, almost a year, this past season",
 }
