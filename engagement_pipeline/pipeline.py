@@ -8,6 +8,7 @@ from functools import cached_property
 import duckdb
 
 from engagement_pipeline.copywriting.brand import Brand, load_brand
+from engagement_pipeline.copywriting.catalogue import Catalogue, load_catalogue
 from engagement_pipeline.copywriting.copy import Copywriter
 from engagement_pipeline.copywriting.template import TemplateCopywriter
 from engagement_pipeline.delivery.assembly import sender_for
@@ -56,6 +57,11 @@ class Pipeline:
     @cached_property
     def brand(self) -> Brand:
         return load_brand(self.settings.brand_file)
+
+    @cached_property
+    def catalogue(self) -> Catalogue | None:
+        file = self.settings.catalogue_file
+        return None if file is None else load_catalogue(file, self.brand)
 
     @cached_property
     def copywriter(self) -> Copywriter:

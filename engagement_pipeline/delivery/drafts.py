@@ -14,6 +14,7 @@ import duckdb
 
 from engagement_pipeline.copywriting.brand import Brand
 from engagement_pipeline.copywriting.brief import Brief, assign_variant, make_brief
+from engagement_pipeline.copywriting.catalogue import Catalogue
 from engagement_pipeline.copywriting.copy import Copy, Copywriter
 from engagement_pipeline.copywriting.template import CopyTemplateError, TemplateCopywriter
 from engagement_pipeline.copywriting.validation import validate
@@ -57,6 +58,7 @@ def write_drafts(
     now: datetime,
     *,
     full: bool,
+    catalogue: Catalogue | None = None,
 ) -> DraftReport:
     """Write the ledger rows that the decisions in `at_risk_cohorts` call for.
 
@@ -68,6 +70,7 @@ def write_drafts(
         settings: names the campaign.
         now: the moment of writing.
         full: look at all decisions; otherwise only at those made since the last time.
+        catalogue: goods and offers that the texts may name, if the shop has such a file.
 
     Raises:
         CopyTemplateError: the template copy, on which every other copywriter falls back, does not suit the brand.
@@ -80,7 +83,7 @@ def write_drafts(
     newest = con.execute("SELECT COALESCE(MAX(changed_seq), 0) FROM at_risk_cohorts").fetchone()
     population = newest_population(con)
     median = None if population is None else population.median_order_value
-    writer = _DraftWriter(ledger, copywriter, fallback, brand, settings.campaign, median, now)
+    writer = _DraftWriter(ledger, copywriter, fallback, brand, catalogue, settings.campaign, median, now)
     for rows in _decisions(con, -1 if offset is None else offset):
         writer.write(rows)
     with transaction(con):
@@ -95,6 +98,7 @@ class _DraftWriter:
         copywriter: Copywriter,
         fallback: TemplateCopywriter,
         brand: Brand,
+        catalogue: Catalogue | None,
         campaign: str,
         median_order_value: float | None,
         now: datetime,
@@ -103,6 +107,7 @@ class _DraftWriter:
         self._copywriter = copywriter
         self._fallback = fallback
         self._brand = brand
+        self._catalogue = catalogue
         self._campaign = campaign
         self._median = median_order_value
         self._now = now
@@ -158,6 +163,8 @@ class _DraftWriter:
             emails_this_silence=row["touches_since_order"],
             variant=self._variant(row),
             brand=self._brand,
+            catalogue=self._catalogue,
+            as_of=self._now.date(),
         )
 
     def _variant(self, row: Row) -> str:

@@ -148,6 +148,7 @@ class Settings(BaseSettings):
     warehouse_wait_seconds: float = Field(60, ge=0, description="How long to wait for the warehouse's lock.")
     secret_key: SecretStr = Field(SecretStr(DEVELOPMENT_KEY), min_length=16, description="Keys the address hashes.")
     brand_file: Path = PROJECT_ROOT / "data" / "brand.yaml"
+    catalogue_file: Path | None = Field(None, description="Goods and offers that e-mails may name; none: none.")
     campaign: str = Field("win-back", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     send_mode: Literal["outbox", "dry_run", "live"] = "outbox"
     history_from: date = Field(date(2026, 1, 1), description="First day of the score history.")

@@ -43,6 +43,7 @@ def generated_emails(
             pipeline.settings,
             pipeline.now(),
             full=config.full,
+            catalogue=pipeline.catalogue,
         )
     return dg.MaterializeResult(
         metadata={
