@@ -15,8 +15,8 @@ import duckdb
 from engagement_pipeline.copywriting.brand import Brand
 from engagement_pipeline.copywriting.brief import Brief, assign_variant, make_brief
 from engagement_pipeline.copywriting.catalogue import Catalogue
-from engagement_pipeline.copywriting.copy import Copy, Copywriter
-from engagement_pipeline.copywriting.template import CopyTemplateError, TemplateCopywriter
+from engagement_pipeline.copywriting.copy import Copywriter, Spending, Text, text_number
+from engagement_pipeline.copywriting.template import TemplateCopywriter
 from engagement_pipeline.copywriting.validation import validate
 from engagement_pipeline.delivery.entries import NewEmail
 from engagement_pipeline.delivery.ledger import Ledger
@@ -28,6 +28,8 @@ CONSUMER: Final = "generated_emails"
 BATCH: Final = 1_000
 
 Row = dict[str, Any]
+# A brief's fingerprint, and which of its texts.
+_Key = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,21 @@ class DraftReport:
         written: new drafts.
         held_out: newly recorded hold-outs.
         existing: decisions that have their row already, or whose user still has an open one.
-        replaced: texts that did not pass validation and were replaced by the template's.
+        replaced: texts that another copywriter failed at and that the template's stand in for.
+        postponed: users without a draft, because the copywriter had to stop; the next run takes them up.
         by_variant: new drafts by variant.
+        failures: replaced texts by what was wrong with them; one text can have several faults.
+        spent: what the copywriter used.
     """
 
     written: int = 0
     held_out: int = 0
     existing: int = 0
     replaced: int = 0
+    postponed: int = 0
     by_variant: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)
+    spent: Spending = field(default_factory=Spending)
 
 
 def write_drafts(
@@ -87,7 +95,8 @@ def write_drafts(
     for rows in _decisions(con, -1 if offset is None else offset):
         writer.write(rows)
     with transaction(con):
-        set_offset(con, CONSUMER, max(offset or 0, newest[0] if newest else 0))
+        seen = max(offset or 0, newest[0] if newest else 0)
+        set_offset(con, CONSUMER, seen if writer.postponed_from is None else min(seen, writer.postponed_from - 1))
     return writer.report()
 
 
@@ -113,6 +122,10 @@ class _DraftWriter:
         self._now = now
         self._counts: Counter[str] = Counter()
         self._by_variant: Counter[str] = Counter()
+        self._failures: Counter[str] = Counter()
+        self._replaced: set[_Key] = set()
+        # The first decision that still waits for its text: the next run must read on from there.
+        self.postponed_from: int | None = None
 
     def write(self, rows: Sequence[Row]) -> None:
         taken = self._ledger.taken(self._campaign, {row["user_id"]: row["step"] for row in rows})
@@ -128,30 +141,45 @@ class _DraftWriter:
 
     def report(self) -> DraftReport:
         counts = self._counts
-        by_variant = dict(sorted(self._by_variant.items()))
-        return DraftReport(counts["written"], counts["held_out"], counts["existing"], counts["replaced"], by_variant)
+        return DraftReport(
+            written=counts["written"],
+            held_out=counts["held_out"],
+            existing=counts["existing"],
+            replaced=len(self._replaced),
+            postponed=counts["postponed"],
+            by_variant=dict(sorted(self._by_variant.items())),
+            failures=dict(self._failures.most_common()),
+            spent=self._copywriter.spent,
+        )
 
     def _drafts(self, rows: Sequence[Row]) -> list[NewEmail]:
-        briefs = [self._brief(row) for row in rows]
-        # Equal briefs share one text, so that a copywriter who is paid by the piece writes it once.
-        distinct = list({brief.fingerprint: brief for brief in briefs}.values())
-        texts = {
-            brief.fingerprint: self._checked(brief, copy)
-            for brief, copy in zip(distinct, self._copywriter.write(distinct), strict=True)
-        }
-        return [self._email(row, *texts[brief.fingerprint]) for row, brief in zip(rows, briefs, strict=True)]
+        # Users with equal briefs share texts, so that a copywriter who is paid by the piece writes each once.
+        briefs = {}
+        keys = []
+        for row in rows:
+            brief = self._brief(row)
+            keys.append((brief.fingerprint, self._number(row)))
+            briefs[keys[-1]] = brief
+        written = self._copywriter.write([*briefs.values()], [number for _, number in briefs])
+        texts = {key: self._checked(key, briefs[key], text) for key, text in zip(briefs, written, strict=True) if text}
+        self._postpone([row for row, key in zip(rows, keys, strict=True) if key not in texts])
+        return [self._email(row, texts[key]) for row, key in zip(rows, keys, strict=True) if key in texts]
 
-    def _checked(self, brief: Brief, copy: Copy) -> tuple[Copy, str]:
-        if not validate(copy, brief, self._brand):
-            return copy, self._copywriter.name
-        self._counts["replaced"] += 1
-        if brief.variant not in self._fallback.variants:
-            brief = brief.model_copy(update={"variant": self._fallback.variants[0]})
-        [replacement] = self._fallback.write([brief])
-        if violations := validate(replacement, brief, self._brand):
-            codes = ", ".join(violation.code for violation in violations)
-            raise CopyTemplateError(f"the template {replacement.subject!r} does not suit {self._brand.name}: {codes}")
-        return replacement, self._fallback.name
+    def _postpone(self, rows: Sequence[Row]) -> None:
+        if rows:
+            self._counts["postponed"] += len(rows)
+            first = min(row["changed_seq"] for row in rows)
+            self.postponed_from = first if self.postponed_from is None else min(first, self.postponed_from)
+
+    def _checked(self, key: _Key, brief: Brief, text: Text) -> Text:
+        """Let no text pass that breaks a rule, whoever wrote it and whenever."""
+        failures = text.failures or tuple(violation.code for violation in validate(text.copy, brief, self._brand))
+        if failures and key not in self._replaced:
+            self._replaced.add(key)
+            self._failures.update(set(failures))
+        if not failures or text.failures:
+            return text
+        return Text(self._fallback.stand_in(brief), self._fallback.name, text.provenance, failures)
 
     def _brief(self, row: Row) -> Brief:
         return make_brief(
@@ -170,7 +198,10 @@ class _DraftWriter:
     def _variant(self, row: Row) -> str:
         return assign_variant(row["user_id"], self._campaign, self._copywriter.variants)
 
-    def _email(self, row: Row, copy: Copy | None = None, copywriter: str | None = None) -> NewEmail:
+    def _number(self, row: Row) -> int:
+        return text_number(row["user_id"], self._campaign, self._copywriter.texts_per_brief)
+
+    def _email(self, row: Row, text: Text | None = None) -> NewEmail:
         # The hold-out has the variant that it would have got: what a variant's effect is compared with.
         return NewEmail(
             user_id=row["user_id"],
@@ -182,8 +213,9 @@ class _DraftWriter:
             value_at_risk=row["value_at_risk"],
             decided_at=row["decided_at"].replace(tzinfo=timezone.utc),
             variant=self._variant(row),
-            copy=None if copy is None else copy.model_dump(mode="json"),
-            copywriter=copywriter,
+            copy=None if text is None else text.copy.model_dump(mode="json"),
+            copywriter=None if text is None else text.author,
+            provenance=None if text is None else text.record(),
         )
 
 
