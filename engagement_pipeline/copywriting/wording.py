@@ -121,6 +121,8 @@ INSTRUCTION = re.compile(
 
 # Words by which an offer grows beyond itself.
 SWEEPING = re.compile(
-    r"\b(?:everything|anything|all|any|every|each|entire|whole|(?:site|store)[ -]?wide|always)\b", _WORDS
+    r"\b(?:everything|anything|all|any|every|each|entire|whole|(?:site|store)[ -]?wide|always)\b"
+    r"|\b(?:order|purchase)(?=s?\b)",
+    _WORDS,
 )
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+")

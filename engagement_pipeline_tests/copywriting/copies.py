@@ -70,6 +70,11 @@ GOOD_COPIES: list[tuple[str, dict[str, Any], Brief]] = [
     ("its last day", {"first": "The code COZY15 is yours until December 6, if it is of use to you."}, OFFERED),
     ("its last day in other words", {"preheader": "The code COZY15 expires on Sunday, December 6th, 2026."}, OFFERED),
     ("its last day the other way round", {"preheader": "You can use COZY15 only until the 6th of December."}, OFFERED),
+    (
+        "an item of its category, and then the offer",
+        {"first": "You would reach for the Cloud Cardigan a lot. Use COZY15 for 15% off."},
+        OFFERED,
+    ),
     ("free shipping where it is free", {"first": "There is free shipping on your next order over $50 too."}, OFFERED),
     ("a reason", {"reasons": ("silence", "category:dresses", "promise:1", "idea:dresses")}, SEASON),
     ("an item and an offer as reasons", {"reasons": ("item:KN-301", "offer:knitwear-week")}, OFFERED),

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 from engagement_pipeline.copywriting import wording
+from engagement_pipeline.copywriting.brand import Brand
 from engagement_pipeline.copywriting.brief import Silence
-from engagement_pipeline.copywriting.catalogue import Offer
 from engagement_pipeline.copywriting.facts import facts_of
 from engagement_pipeline.copywriting.rules.letter import Code, Letter, Violation
 from engagement_pipeline.copywriting.rules.own_words import neutral, phrases, values_of
@@ -70,22 +71,22 @@ def categories(letter: Letter) -> Iterator[Violation]:
 
 
 def offer_scope(letter: Letter) -> Iterator[Violation]:
-    """Let an offer hold for what it says and no more: "10% off knitwear" is not "10% off everything".
+    """Let an offer hold for what it says and no more: "10% off knitwear" is neither "10% off everything" nor "10% off".
 
     A sentence that states an offer's value may name all, or a category (or an item of it), only where the offer's own
-    text does.
+    text does. Where that names categories, a percentage stands in a passage that names one of them.
     """
-    if not letter.brief.offers:
-        return
-    whole = phrases(tuple(offer.text.rstrip(".! ") for offer in letter.brief.offers))
-    forms = category_forms(tuple(category.name for category in letter.brand.categories))
-    for passage in letter.passages:
-        text = neutral(whole, passage.nameless)
+    offers = [(offer, _Scope.of(offer.text, letter.brand)) for offer in letter.brief.offers]
+    whole = phrases(tuple(offer.text.rstrip(".! ") for offer, _ in offers))
+    for passage in letter.passages if offers else ():
+        text = passage.nameless
         for item in letter.brief.items:
             text = phrases((item.name,)).sub(item.category, text)
-        for sentence in wording.SENTENCE_END.split(text):
-            stated = [offer for offer in letter.brief.offers if values_of(offer).search(sentence)]
-            if stated and not any(_covers(offer, sentence, forms) for offer in stated):
+        around = _Scope.of(text, letter.brand)
+        for sentence in wording.SENTENCE_END.split(neutral(whole, text)):
+            stated = [allowed for offer, allowed in offers if values_of(offer).search(sentence)]
+            claimed = _Scope.of(sentence, letter.brand)
+            if stated and not any(_covers(allowed, claimed, around, sentence) for allowed in stated):
                 yield Violation("offer_scope", f"{passage.field}: {sentence.strip()!r} says more than the offer")
 
 
@@ -116,12 +117,24 @@ def category_forms(names: tuple[str, ...]) -> dict[str, str]:
     return forms
 
 
-def _covers(offer: Offer, sentence: str, forms: Mapping[str, str]) -> bool:
-    def named(text: str) -> set[str]:
-        return {forms[match.group().casefold()] for match in phrases(tuple(forms)).finditer(text)}
+class _Scope(NamedTuple):
+    """What a text speaks of: categories, and words like "everything"."""
 
-    def sweeping(text: str) -> set[str]:
-        return {match.group().casefold() for match in wording.SWEEPING.finditer(text)}
+    categories: frozenset[str]
+    sweeping: frozenset[str]
 
-    limits = named(offer.text)
-    return sweeping(sentence) <= sweeping(offer.text) and (not limits or named(sentence) <= limits)
+    @classmethod
+    def of(cls, text: str, brand: Brand) -> "_Scope":
+        forms = category_forms(tuple(category.name for category in brand.categories))
+        named = (forms[match.group().casefold()] for match in phrases(tuple(forms)).finditer(text))
+        sweeping = (match.group().casefold() for match in wording.SWEEPING.finditer(text))
+        return cls(frozenset(named), frozenset(sweeping))
+
+
+def _covers(allowed: _Scope, claimed: _Scope, around: _Scope, sentence: str) -> bool:
+    if not claimed.sweeping <= allowed.sweeping:
+        return False
+    if not allowed.categories:
+        return True
+    is_said_of = bool(allowed.categories & around.categories) or not wording.PERCENTAGE.search(sentence)
+    return claimed.categories <= allowed.categories and is_said_of
