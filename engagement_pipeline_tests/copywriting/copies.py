@@ -126,6 +126,16 @@ _OF_THE_SEASON: list[tuple[str, dict[str, Any], str]] = [
         "language",
     ),
     (
+        "words in a row",
+        {
+            "paragraphs": (
+                "A morning walk, fresh coffee, bright colors, the softest fabrics and weekend plans: enjoy these.",
+                "Sunny evenings, good friends, new places, favorite songs, small joys: celebrate them today.",
+            )
+        },
+        "language",
+    ),
+    (
         "a French paragraph",
         {"first": "Nous serions ravis de vous revoir, et de choisir avec vous une robe pour la saison."},
         "language",
@@ -259,6 +269,37 @@ _OF_THE_SEASON: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 _OF_OTHERS: list[tuple[str, dict[str, Any], Brief, str]] = [
+    (
+        "an offer on an order",
+        {"first": "There is 15% off your next order of knitwear, and we mean it."},
+        OFFERED,
+        "offer_scope",
+    ),
+    ("an offer on nothing in particular", {"subject": "15% off with COZY15, {{first_name}}"}, OFFERED, "offer_scope"),
+    (
+        "an offer on everything and more",
+        {"first": "There is 15% off everything, knitwear included, for you."},
+        OFFERED,
+        "offer_scope",
+    ),
+    (
+        "an offer on one category more",
+        {"first": "There is 15% off dresses and knitwear, and it is for you."},
+        OFFERED,
+        "offer_scope",
+    ),
+    (
+        "a larger percentage",
+        {"first": "There is 115% off knitwear for you, if it is of use to you."},
+        OFFERED,
+        "percentage",
+    ),
+    (
+        "a name that begins like an item's",
+        {"first": "It is the Cloud Cardiganette that we would look at for you."},
+        NAMED,
+        "name_outside_brief",
+    ),
     (
         "another percentage",
         {"first": "There is 20% off knitwear for you, if it is of use to you."},
