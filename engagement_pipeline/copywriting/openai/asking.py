@@ -95,13 +95,15 @@ class Asker:
                 is_passing=error.status_code in _WORTH_ANOTHER_TRY and error.code != _OUT_OF_MONEY,
                 retry_after=_retry_after(error),
             ) from error
-        except openai.APIError as error:
+        except (openai.APIError, ValueError) as error:
             raise _Refused("unreadable") from error
-        return self._answer(completion, messages)
+        try:
+            return self._answer(completion, messages)
+        except (AttributeError, IndexError, TypeError) as error:
+            # The client checks no shapes: a proxy's page, or a server that is not what it says, comes through as it is.
+            raise _Refused("unreadable") from error
 
     def _answer(self, completion: "ChatCompletion", messages: Messages) -> Answer:
-        if not completion.choices:
-            raise _Refused("unreadable")
         choice = completion.choices[0]
         counted = completion.usage
         # A server that does not count is paid, in our books, as if it had used everything.

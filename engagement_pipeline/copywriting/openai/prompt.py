@@ -20,7 +20,8 @@ from engagement_pipeline.copywriting.openai.answers import ANSWER_FORMAT, Fault
 from engagement_pipeline.copywriting.text import is_visible
 from engagement_pipeline.platform.fast_yaml import read_yaml
 
-# Counts the rewritings of the prompts; what they say for a brand, to the letter, is in the version as a hash.
+# What the prompts and the brand say, to the letter, is in the version as a hash; to be raised when the wording of
+# `facts_of` changes, which is not.
 EDITION: Final = 1
 
 # JSON may write any sign by its number.
@@ -50,7 +51,9 @@ class Prompt:
         self.styles = load_styles()
         system = environment.get_template("system.md.j2")
         self.system = system.render(brand=brand, styles=self.styles, first_name=FIRST_NAME)
-        told = "\0".join((self.system, *(_source(name) for name in ("brief.md.j2", "again.md.j2")), str(ANSWER_FORMAT)))
+        facts = brand.model_dump_json(include={"promises", "categories"})
+        sources = (_source(name) for name in ("brief.md.j2", "again.md.j2"))
+        told = "\0".join((self.system, facts, *sources, str(ANSWER_FORMAT)))
         self.version = f"{EDITION}.{hashlib.sha256(told.encode()).hexdigest()[:12]}"
 
     def messages(self, brief: Brief, number: int) -> Messages:

@@ -2,8 +2,13 @@
 
 import asyncio
 import itertools
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx2
 import openai
@@ -104,6 +109,56 @@ def test_an_answer_that_takes_too_long_is_asked_for_again(model_server: ModelSer
     assert ask(model_server.base_url, Waits(), timeout=0.3).content == GOOD_ANSWER
     # Asking for them waits until the slow one has ended as well.
     assert len(model_server.questions()) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("text/html", b"<html>Please log in.</html>"),
+        ("application/json", b"{not json"),
+        ("application/json", b"{}"),
+        ("application/json", b"[]"),
+        ("application/json", b'{"choices": []}'),
+        ("application/json", b'{"choices": [{"message": null, "finish_reason": "stop"}]}'),
+    ],
+)
+def test_what_is_no_answer_at_all_is_given_up(kind: str, content: bytes) -> None:
+    with saying(kind, content) as base_url, pytest.raises(NoAnswerError, match="unreadable"):
+        ask(base_url, Waits())
+
+
+def test_a_server_that_does_not_count_is_reckoned_with_at_the_most() -> None:
+    content = json.dumps({"choices": [{"message": {"content": GOOD_ANSWER}, "finish_reason": "stop"}]}).encode()
+    with saying("application/json", content) as base_url:
+        answer = ask(base_url)
+    assert answer.content == GOOD_ANSWER
+    assert answer.usage == (len(QUESTION[0]["content"]) // 3, 1_000)
+
+
+@contextmanager
+def saying(kind: str, content: bytes) -> Iterator[str]:
+    """Run a server that says the same to everything."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/v1"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.mark.parametrize(

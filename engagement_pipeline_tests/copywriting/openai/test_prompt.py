@@ -47,9 +47,11 @@ def test_the_prompt_holds_the_voice_and_the_rules_of_the_brand() -> None:
     assert "{%" not in PROMPT.system
 
 
-def test_another_voice_is_another_version_and_the_same_is_the_same() -> None:
+def test_what_is_told_otherwise_is_another_version_and_the_same_is_the_same() -> None:
     assert Prompt(brand()).version == PROMPT.version
     assert Prompt(brand(voice="Dry and brief.")).version != PROMPT.version
+    assert Prompt(brand(promises=["You can send back whatever does not fit."])).version != PROMPT.version
+    assert Prompt(brand(site_url="https://elsewhere.example")).version == PROMPT.version
     assert len(PROMPT.version) <= 32
 
 
