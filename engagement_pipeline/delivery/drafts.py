@@ -5,7 +5,7 @@ decisions are read again, and find their rows.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Final
@@ -41,7 +41,7 @@ class DraftReport:
         held_out: newly recorded hold-outs.
         existing: decisions that have their row already, or whose user still has an open one.
         replaced: texts that another copywriter failed at and that the template's stand in for.
-        postponed: users without a draft, because the copywriter had to stop; the next run takes them up.
+        postponed: decisions without their row, because the copywriter had to stop; the next run takes them up.
         by_variant: new drafts by variant.
         failures: replaced texts by what was wrong with them; one text can have several faults.
         spent: what the copywriter used.
@@ -128,16 +128,24 @@ class _DraftWriter:
         self.postponed_from: int | None = None
 
     def write(self, rows: Sequence[Row]) -> None:
+        """Write the rows that these decisions call for, up to the first whose text has to wait.
+
+        From there on all wait, in later batches too, the hold-out as well: were it recorded at once, it would differ
+        from the mailed by those who came back while their text was waiting.
+        """
         taken = self._ledger.taken(self._campaign, {row["user_id"]: row["step"] for row in rows})
         free = [row for row in rows if row["user_id"] not in taken]
         self._counts["existing"] += len(rows) - len(free)
-        silent = [self._email(row) for row in free if row["decision"] == "hold_out"]
-        if silent:
-            self._counts["held_out"] += self._ledger.record_hold_outs(silent, self._now)
-        if mailed := [row for row in free if row["decision"] == "mail"]:
-            drafts = self._drafts(mailed)
-            self._counts["written"] += self._ledger.create_drafts(drafts, self._now)
-            self._by_variant.update(draft.variant for draft in drafts if draft.variant is not None)
+        ready = 0
+        texts: dict[str, Text] = {}
+        if self.postponed_from is None:
+            texts = self._texts([row for row in free if row["decision"] == "mail"])
+            waiting = (
+                place for place, row in enumerate(free) if row["decision"] == "mail" and row["user_id"] not in texts
+            )
+            ready = next(waiting, len(free))
+        self._record(free[:ready], texts)
+        self._postpone(free[ready:])
 
     def report(self) -> DraftReport:
         counts = self._counts
@@ -152,18 +160,27 @@ class _DraftWriter:
             spent=self._copywriter.spent,
         )
 
-    def _drafts(self, rows: Sequence[Row]) -> list[NewEmail]:
+    def _texts(self, rows: Sequence[Row]) -> dict[str, Text]:
+        """Return the text of each user, as far as there is one."""
         # Users with equal briefs share texts, so that a copywriter who is paid by the piece writes each once.
-        briefs = {}
-        keys = []
+        briefs: dict[_Key, Brief] = {}
+        keys: dict[str, _Key] = {}
         for row in rows:
             brief = self._brief(row)
-            keys.append((brief.fingerprint, self._number(row)))
-            briefs[keys[-1]] = brief
+            key = keys[row["user_id"]] = (brief.fingerprint, self._number(row))
+            briefs[key] = brief
+        if not briefs:
+            return {}
         written = self._copywriter.write([*briefs.values()], [number for _, number in briefs])
         texts = {key: self._checked(key, briefs[key], text) for key, text in zip(briefs, written, strict=True) if text}
-        self._postpone([row for row, key in zip(rows, keys, strict=True) if key not in texts])
-        return [self._email(row, texts[key]) for row, key in zip(rows, keys, strict=True) if key in texts]
+        return {user_id: texts[key] for user_id, key in keys.items() if key in texts}
+
+    def _record(self, rows: Sequence[Row], texts: Mapping[str, Text]) -> None:
+        if silent := [self._email(row) for row in rows if row["decision"] == "hold_out"]:
+            self._counts["held_out"] += self._ledger.record_hold_outs(silent, self._now)
+        if drafts := [self._email(row, texts[row["user_id"]]) for row in rows if row["decision"] == "mail"]:
+            self._counts["written"] += self._ledger.create_drafts(drafts, self._now)
+            self._by_variant.update(draft.variant for draft in drafts if draft.variant is not None)
 
     def _postpone(self, rows: Sequence[Row]) -> None:
         if rows:
