@@ -16,6 +16,15 @@ SENDING = ["email_deliveries", "email_events"]
 # A run that failed is tried again by itself. That never repeats a send: the ledger, not the run, knows what was sent.
 _RETRIED = {"dagster/max_retries": "2"}
 
+_GOING_ON = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING]
+_GOING_ON += [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+
+
+def is_going_on(instance: dg.DagsterInstance, job: str) -> bool:
+    """Tell whether a run of the job has been asked for and has not ended."""
+    return instance.get_runs_count(dg.RunsFilter(job_name=job, statuses=_GOING_ON)) > 0
+
+
 react_to_changes = dg.define_asset_job(
     REACTION,
     # Checks look at whole tables; the daily refresh runs them, a reaction should be quick.

@@ -5,6 +5,7 @@ import dagster as dg
 from engagement_pipeline.defs.assets import REACTION
 from engagement_pipeline.defs.jobs import (
     check_tables,
+    is_going_on,
     prove_score,
     prune_history,
     record_score_history,
@@ -43,14 +44,20 @@ def sending_hours(
 ) -> dg.RunRequest | dg.SkipReason:
     """Every quarter of an hour, where an e-mail is due: each user's sending hours are kept in their own time zone.
 
-    Asks for nothing while too many bounces or complaints have stopped sending: every run would only fail.
+    Also where a sender that is gone has left something in its hands.
+
+    Asks for nothing while too many bounces or complaints have stopped sending: every run would only fail. Nor while a
+    run sends, which may take hours: further ones would wait for it, each in a process of its own.
     """
+    if is_going_on(context.instance, send_emails.name):
+        return dg.SkipReason("a run is sending already")
     with pipeline.database.read() as connection:
         if reason := breaker.tripped(connection):
             return dg.SkipReason(f"sending has stopped: {reason}; {breaker.HOW_TO_GO_ON}")
-    if not pipeline.ledger.due(pipeline.settings.campaign, pipeline.now(), count=1, after=None):
-        return dg.SkipReason("no e-mail is due")
-    return dg.RunRequest()
+    now = pipeline.now()
+    if pipeline.ledger.due(pipeline.settings.campaign, now, count=1, after=None) or pipeline.ledger.has_leftovers(now):
+        return dg.RunRequest()
+    return dg.SkipReason("no e-mail is due")
 
 
 @dg.schedule(job=check_tables, cron_schedule="*/10 * * * *", default_status=_ON)

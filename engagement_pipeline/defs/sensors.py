@@ -13,7 +13,7 @@ import dagster as dg
 
 from engagement_pipeline.defs.assets import REACTION
 from engagement_pipeline.defs.importing import IncomingFile, incoming_files
-from engagement_pipeline.defs.jobs import collect_feedback, import_files, react_to_changes
+from engagement_pipeline.defs.jobs import collect_feedback, import_files, is_going_on, react_to_changes
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform import change_claims, run_failures
 from engagement_pipeline.platform.change_wait import wait_for_change
@@ -25,8 +25,6 @@ WAIT_SECONDS = 20.0
 UNANSWERED_AFTER = timedelta(minutes=5)
 
 _ON = dg.DefaultSensorStatus.RUNNING
-_GOING_ON = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING]
-_GOING_ON += [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
 def _new_user_data(name: str) -> dg.SensorDefinition:
@@ -81,8 +79,7 @@ def provider_feedback(
     """Looks how many messages wait in the provider's queue and, where there are any, asks for a run that takes them."""
     if not pipeline.settings.ses.feedback_queue_url:
         return dg.SkipReason("no feedback queue is set (ENGAGEMENT_SES__FEEDBACK_QUEUE_URL)")
-    going_on = dg.RunsFilter(job_name=collect_feedback.name, statuses=_GOING_ON)
-    if context.instance.get_runs_count(going_on):
+    if is_going_on(context.instance, collect_feedback.name):
         return dg.SkipReason("a run is taking messages already")
     from engagement_pipeline.delivery.feedback.consumer import depth
 

@@ -9,6 +9,7 @@ from engagement_pipeline.delivery.entries import Outcome, Ticket
 from engagement_pipeline.delivery.judging import Letter
 from engagement_pipeline.delivery.ledger import Ledger
 from engagement_pipeline.delivery.mailer import (
+    HeldBackError,
     Mailer,
     PausedError,
     PermanentError,
@@ -24,6 +25,7 @@ from engagement_pipeline.platform import clock
 
 MAX_ATTEMPTS: Final = 5
 _FIRST_RETRY: Final = timedelta(minutes=1)
+_AFTER_A_PAUSE: Final = timedelta(hours=1)
 
 # Who has to wait longer for its turn first records what became of the message before.
 _PATIENCE_SECONDS: Final = 0.05
@@ -79,28 +81,38 @@ class Lane:
         """
         turn: datetime | None = None
         try:
-            while (ready := _next(line, stop)) is not None:
+            while (ready := self._next(line, stop)) is not None:
                 turn = turn or self._pace.take()
-                self._wait_for(turn)
+                if not self._wait_for(turn):
+                    break
                 if self._mark(ready.letter):
-                    self._deal_with(ready, turn)
-                    turn = None
+                    used, turn = turn, None
+                    self._deal_with(ready, used)
                 self._settler.settle_if_due()
         finally:
+            self._pace.give_back(turn)
             self._record()
             if self._outdated:
                 # Something changed between the gate and the mark: judged anew in the next round.
                 self._ledger.release(self._worker, self._outdated)
 
-    def _wait_for(self, turn: datetime | None) -> None:
+    def _next(self, line: Line, stop: threading.Event) -> Ready | None:
+        while not stop.is_set():
+            try:
+                return line.get(timeout=LOOK_FOR_STOP_SECONDS)
+            except Empty:
+                self._record()
+        return None
+
+    def _wait_for(self, turn: datetime | None) -> bool:
         if self._pace.seconds_until(turn) > _PATIENCE_SECONDS:
             self._record()
-        self._pace.wait_for(turn)
+        return self._pace.wait_for(turn)
 
     def _record(self) -> None:
-        finished, self._finished = self._finished, None
-        if finished is not None:
-            self._ledger.advance(self._worker, finished, None, self._now(), LEASE_FOR)
+        if self._finished is not None:
+            self._ledger.advance(self._worker, self._finished, None, self._now(), LEASE_FOR)
+            self._finished = None
 
     def _mark(self, letter: Letter) -> bool:
         ticket = Ticket(
@@ -111,27 +123,41 @@ class Lane:
             address_touched_at=letter.address.last_touch_at,
             provider=self._mailer.name,
         )
-        finished, self._finished = self._finished, None
-        marked = self._ledger.advance(self._worker, finished, ticket, self._now(), LEASE_FOR)
+        marked = self._ledger.advance(self._worker, self._finished, ticket, self._now(), LEASE_FOR)
+        self._finished = None
         if not marked:
             self._outdated.append(letter.entry.email_id)
         return marked
 
     def _deal_with(self, ready: Ready, turn: datetime | None) -> None:
+        # Until the mailer has answered, this is what we know of a message that was not handed over.
+        self._finished = _back_in_the_queue(ready)
+        begun = self._pace.start(turn)
+        if begun is None:
+            return
         try:
-            self._pace.start(turn)
             self._finished = self._hand_over(ready)
+        except HeldBackError:
+            self._pace.give_back(begun.turn)
+            raise
         except PausedError:
-            self._finished = _back_in_the_queue(ready)
+            # Should the message itself be the reason, it must not be the first of every run to come.
+            self._finished = _back_in_the_queue(ready, not_before=self._now() + _AFTER_A_PAUSE)
+            self._pace.give_back(begun.turn)
             raise
         except ThrottledError:
-            self._finished = _back_in_the_queue(ready)
             self._tally.count("throttled")
-            if pause := self._pace.refused():
-                self._record()
-                self._pace.rest(pause)
+            self._pace.refused(begun)
+        except BaseException:
+            # Nobody can tell what became of it: whoever finds the row asks.
+            self._finished = None
+            raise
         else:
-            self._pace.accepted()
+            self._count(self._finished.status)
+            if self._finished.status == "unknown":
+                self._pace.unanswered()
+            else:
+                self._pace.answered()
 
     def _hand_over(self, ready: Ready) -> Outcome:
         email_id = ready.message.email_id
@@ -140,37 +166,30 @@ class Lane:
         except (PausedError, ThrottledError):
             raise
         except PermanentError as error:
-            return self._failed(email_id, error.reason)
+            return Outcome(email_id, "failed", error.reason)
         except UncertainError as error:
-            self._tally.count("unknown")
             return Outcome(email_id, "unknown", error.reason)
         except TransientError as error:
             return self._try_later(ready.letter.entry.attempts + 1, email_id, error.reason)
-        self._tally.count("sent")
         status: Status = "delivered" if self._mailer.delivers else "sent"
         return Outcome(email_id, status, provider_message_id=receipt.message_id)
 
     def _try_later(self, attempts: int, email_id: str, reason: str) -> Outcome:
         if attempts >= MAX_ATTEMPTS:
-            return self._failed(email_id, reason)
+            return Outcome(email_id, "failed", reason)
         return Outcome(email_id, "queued", reason, not_before=self._now() + retry_delay(attempts))
 
-    def _failed(self, email_id: str, reason: str) -> Outcome:
-        self._tally.count("failed")
-        return Outcome(email_id, "failed", reason)
+    def _count(self, status: Status) -> None:
+        if status in ("sent", "delivered"):
+            self._tally.count("sent")
+        elif status == "failed":
+            self._tally.count("failed")
+        elif status == "unknown":
+            self._tally.count("unknown")
 
 
-def _next(line: Line, stop: threading.Event) -> Ready | None:
-    while not stop.is_set():
-        try:
-            return line.get(timeout=LOOK_FOR_STOP_SECONDS)
-        except Empty:
-            continue
-    return None
-
-
-def _back_in_the_queue(ready: Ready) -> Outcome:
-    return Outcome(ready.message.email_id, "queued", attempts=0)
+def _back_in_the_queue(ready: Ready, not_before: datetime | None = None) -> Outcome:
+    return Outcome(ready.message.email_id, "queued", attempts=0, not_before=not_before)
 
 
 def retry_delay(attempts: int) -> timedelta:

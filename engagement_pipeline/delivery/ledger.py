@@ -77,6 +77,12 @@ class Ledger(Protocol):
     def release(self, worker: str, email_ids: Collection[str] | None = None) -> None:
         """Give back what this worker has claimed and not marked: the named rows, or all."""
 
+    def is_being_sent(self, now: datetime) -> bool:
+        """Tell whether a sender that lives, as far as anybody can tell, has claimed rows."""
+
+    def has_leftovers(self, now: datetime) -> bool:
+        """Tell whether a sender that is gone has left something to `recover`."""
+
     def count_by_status(self, campaign: str) -> dict[Status, int]:
         """Count the campaign's rows."""
 
@@ -217,6 +223,16 @@ class SqlLedger:
             rows = rows.where(emails.c.email_id.in_(email_ids))
         with self._write() as connection:
             connection.execute(rows, {"p_worker": worker})
+
+    def is_being_sent(self, now: datetime) -> bool:
+        return any(not is_gone(holder) for holder, free_from in self._holders() if free_from and free_from >= now)
+
+    def has_leftovers(self, now: datetime) -> bool:
+        return any(is_gone(holder) or free_from is None or free_from < now for holder, free_from in self._holders())
+
+    def _holders(self) -> list[tuple[str, datetime | None]]:
+        with self._database.read() as connection:
+            return [(row.claimed_by, row.free_from) for row in connection.execute(statements.HOLDERS)]
 
     def count_by_status(self, campaign: str) -> dict[Status, int]:
         query = sa.select(emails.c.status, sa.func.count()).where(emails.c.campaign == campaign)

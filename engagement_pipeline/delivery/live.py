@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from engagement_pipeline.copywriting.brand import Brand
 from engagement_pipeline.platform.errors import BadInputError
-from engagement_pipeline.platform.settings import DEVELOPMENT_KEY, Settings
+from engagement_pipeline.platform.settings import DEVELOPMENT_KEY, Settings, SmtpSettings
 
 # RFC 2606 and RFC 6761: names that lead nowhere, as in the sample brand.
 _RESERVED = ("example.com", "example.net", "example.org", "example", "test", "invalid", "localhost")
@@ -51,14 +51,17 @@ def _about_the_provider(settings: Settings) -> Iterator[str]:
         yield "ENGAGEMENT_DELIVERY__PROVIDER: ses or smtp"
     if provider == "smtp" and not settings.smtp.host:
         yield "ENGAGEMENT_SMTP__HOST: the server that takes the e-mails"
+    if provider == "smtp" and settings.smtp.security == "none" and settings.smtp.user and not _is_here(settings.smtp):
+        yield "ENGAGEMENT_SMTP__SECURITY: none would send the password in clear; starttls or tls"
     if provider == "ses":
         if not settings.ses.configuration_set:
             yield "ENGAGEMENT_SES__CONFIGURATION_SET: without one no bounce or complaint comes back"
-        if not (settings.ses.feedback_topic_arn or settings.ses.feedback_queue_url):
-            yield (
-                "ENGAGEMENT_SES__FEEDBACK_QUEUE_URL or ENGAGEMENT_SES__FEEDBACK_TOPIC_ARN: where bounces and "
-                "complaints come back"
-            )
+        if not settings.ses.feedback_topic_arn:
+            yield "ENGAGEMENT_SES__FEEDBACK_TOPIC_ARN: the topic by which bounces and complaints come back"
+
+
+def _is_here(smtp: SmtpSettings) -> bool:
+    return smtp.host in ("localhost", "127.0.0.1", "::1")
 
 
 def _is_reserved(host: str | None) -> bool:

@@ -19,6 +19,9 @@ LEASE_FOR: Final = timedelta(minutes=5)
 
 LOOK_FOR_STOP_SECONDS: Final = 0.1
 
+# Each round begins with few, so that the lanes need not wait for many.
+_FIRST_BATCH: Final = 10
+
 
 @dataclass(frozen=True)
 class Ready:
@@ -48,14 +51,14 @@ class Preparer:
     def run(self, line: Line, batch: int, lanes: int, stop: threading.Event) -> None:
         """Go once through all rows that are due, the most valuable first."""
         after: Entry | None = None
-        try:
-            while not stop.is_set() and (entries := self._lease(batch, after)):
-                for ready in self._prepare(entries):
-                    _put(line, ready, stop)
-                after = entries[-1]
-        finally:
-            for _ in range(lanes):
-                _put(line, None, stop)
+        count = min(_FIRST_BATCH, batch)
+        while not stop.is_set() and (entries := self._lease(count, after)):
+            for ready in self._prepare(entries):
+                _put(line, ready, stop)
+            after = entries[-1]
+            count = min(2 * count, batch)
+        for _ in range(lanes):
+            _put(line, None, stop)
 
     def _lease(self, batch: int, after: Entry | None) -> list[Entry]:
         return self._ledger.lease(self._campaign, self._now(), batch, after, self._worker, LEASE_FOR)

@@ -1,5 +1,6 @@
 """Empties the ledger: judges each row again, renders it, hands it over and records what became of it."""
 
+import logging
 import threading
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from queue import Queue
@@ -17,9 +18,10 @@ from engagement_pipeline.delivery.send_report import Progress, SendReport, Tally
 from engagement_pipeline.delivery.workers import new_worker
 from engagement_pipeline.platform.sql import Database
 
+_logger = logging.getLogger(__name__)
+
 # Rows that are judged together: enough for SQL to pay, few enough to be sent soon after.
 BATCH: Final = 500
-_SMALLEST_BATCH: Final = 10
 
 
 class Sender:
@@ -76,7 +78,7 @@ class Sender:
         except PausedError as error:
             stopped = error.reason
         finally:
-            self._mailer.close()
+            _close(self._mailer)
         return tally.report(self._waiting(), held_back=held_back, stopped=stopped)
 
     def _send(self, mailer: Mailer, now: Clock, tally: Tally) -> None:
@@ -88,25 +90,22 @@ class Sender:
         if not self._ledger.due(self._campaign, now(), 1, None):
             return
         pace = Pace(self._database, mailer.name, mailer.allowance(), self._limits, now)
-        try:
-            while self._round(mailer, pace, now, tally):
-                pass
-        finally:
-            pace.give_back()
-
-    def _round(self, mailer: Mailer, pace: Pace, now: Clock, tally: Tally) -> bool:
-        """Go once through all rows that are due; tell whether any was dealt with, so that going again may find more."""
-        done = tally.dealt_with
         worker = new_worker()
         settler = Settler(self._ledger, worker, mailer, now)
-        lanes = [Lane(self._ledger, mailer, pace, settler, worker, now, tally) for _ in range(self._lanes)]
-        preparer = Preparer(self._campaign, self._ledger, self._judge, self._maker, worker, now, tally)
-        batch = max(_SMALLEST_BATCH, min(BATCH, pace.ahead or BATCH))
         try:
-            _run_together(preparer, lanes, batch)
+            while self._round(mailer, pace, settler, worker, now, tally):
+                pass
         finally:
+            pace.close()
             self._ledger.release(worker)
             settler.settle()
+
+    def _round(self, mailer: Mailer, pace: Pace, settler: Settler, worker: str, now: Clock, tally: Tally) -> bool:
+        """Go once through all rows that are due; tell whether any was dealt with, so that going again may find more."""
+        done = tally.dealt_with
+        lanes = [Lane(self._ledger, mailer, pace, settler, worker, now, tally) for _ in range(self._lanes)]
+        preparer = Preparer(self._campaign, self._ledger, self._judge, self._maker, worker, now, tally)
+        _run_together(preparer, lanes, min(BATCH, pace.ahead or BATCH), pace)
         return tally.dealt_with > done
 
     def _waiting(self) -> int:
@@ -114,16 +113,30 @@ class Sender:
         return rows.get("queued", 0) + rows.get("sending", 0)
 
 
-def _run_together(preparer: Preparer, lanes: list[Lane], batch: int) -> None:
+def _close(mailer: Mailer) -> None:
+    try:
+        mailer.close()
+    except Exception:
+        # All that was to be sent has been, and recorded: a connection that ends badly changes nothing of it.
+        _logger.warning("the mailer did not close as it should", exc_info=True)
+
+
+def _run_together(preparer: Preparer, lanes: list[Lane], batch: int, pace: Pace) -> None:
     line: Line = Queue(batch)
     stop = threading.Event()
     with ThreadPoolExecutor(1 + len(lanes)) as pool:
         try:
             jobs = [pool.submit(preparer.run, line, batch, len(lanes), stop)]
             jobs += [pool.submit(lane.run, line, stop) for lane in lanes]
-            wait(jobs, return_when=FIRST_EXCEPTION)
+            ended = wait(jobs, return_when=FIRST_EXCEPTION).done
+        except BaseException:
+            pace.halt()
+            raise
         finally:
             stop.set()
+        # Where only a day's limit is reached, messages that have their turn still go.
+        if not all(isinstance(job.exception(), HeldBackError | None) for job in ended):
+            pace.halt()
     _raise_the_gravest(jobs)
 
 

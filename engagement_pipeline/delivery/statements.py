@@ -30,7 +30,7 @@ _ENTRY: Final = tuple(
 )
 
 
-def _is_one_of(column: sa.ColumnElement[Any], among: Iterable[Status]) -> sa.ColumnElement[bool]:
+def is_one_of(column: sa.ColumnElement[Any], among: Iterable[str]) -> sa.ColumnElement[bool]:
     """Compare with our own words written out: a bound list would be expanded anew at every execution."""
     return column.in_([sa.literal_column(f"'{status}'") for status in sorted(among)])
 
@@ -40,7 +40,7 @@ def due(campaign: str, now: datetime, among: Iterable[Status], after: Entry | No
     value = emails.c.value_at_risk
     query = (
         sa.select(*_ENTRY)
-        .where(_is_one_of(emails.c.status, among), emails.c.campaign == campaign)
+        .where(is_one_of(emails.c.status, among), emails.c.campaign == campaign)
         .where(sa.or_(emails.c.not_before.is_(None), emails.c.not_before <= now))
         .order_by(value.desc(), emails.c.email_id)
     )
@@ -75,13 +75,13 @@ def _mark_sending() -> sa.Update:
     touched_since = sa.exists().where(
         other.c.address_key == key,
         other.c.sent_at > sa.bindparam("p_touched_at", type_=UtcDateTime),
-        _is_one_of(other.c.status, statuses.HOLDS_ADDRESS),
+        is_one_of(other.c.status, statuses.HOLDS_ADDRESS),
         other.c.email_id != sa.bindparam("p_email_id"),
     )
     return (
         sa.update(emails)
         .where(emails.c.email_id == sa.bindparam("p_email_id"), emails.c.claimed_by == sa.bindparam("p_worker"))
-        .where(_is_one_of(emails.c.status, statuses.may_become("sending")))
+        .where(is_one_of(emails.c.status, statuses.may_become("sending")))
         .where(seen_by_gate, ~suppressed, ~touched_since)
         .values(
             status="sending",
@@ -122,7 +122,7 @@ def _outcome(status: Status) -> sa.Update:
     return (
         sa.update(emails)
         .where(emails.c.email_id == sa.bindparam("p_email_id"), mine)
-        .where(_is_one_of(emails.c.status, statuses.may_become(status) - {"draft"}))
+        .where(is_one_of(emails.c.status, statuses.may_become(status) - {"draft"}))
         .values(values)
     )
 
@@ -138,7 +138,7 @@ _TOUCHED_AT: Final = sa.case((emails.c.status == "held_out", emails.c.decided_at
 # What users' steps and touches are derived from.
 CLOSED_ROWS: Final = (
     sa.select(emails.c.user_id, emails.c.status, _TOUCHED_AT.label("touched_at"))
-    .where(_is_one_of(emails.c.status, statuses.CLOSED))
+    .where(is_one_of(emails.c.status, statuses.CLOSED))
     .where(emails.c.user_id.in_(sa.bindparam("p_user_ids", expanding=True)))
 )
 
@@ -148,14 +148,14 @@ def last_touches(address_keys: Sequence[str]) -> sa.Select[Any]:
     return (
         sa.select(emails.c.address_key, sa.func.max(_TOUCHED_AT, type_=UtcDateTime).label("touched_at"))
         .where(emails.c.address_key.in_(address_keys))
-        .where(_is_one_of(emails.c.status, statuses.HOLDS_ADDRESS | statuses.TOUCHES))
+        .where(is_one_of(emails.c.status, statuses.HOLDS_ADDRESS | statuses.TOUCHES))
         .group_by(emails.c.address_key)
     )
 
 
-IN_HAND: Final = sa.select(
-    emails.c.email_id, emails.c.user_id, emails.c.provider, emails.c.claimed_by, emails.c.claimed_until
-).where(emails.c.status == "sending")
+IN_HAND: Final = sa.select(emails.c.email_id, emails.c.provider, emails.c.claimed_by, emails.c.claimed_until).where(
+    emails.c.status == "sending"
+)
 
 # By whom rows are held, and since when at least one of them is free for others; none for one that was given up before
 # its holder had the last word on it.
@@ -168,7 +168,7 @@ HOLDERS: Final = (
 # Gives back in the same breath: a lane may close another row between a statement that reads and one that writes.
 SETTLE: Final = (
     sa.update(emails)
-    .where(emails.c.claimed_by == sa.bindparam("p_worker"), _is_one_of(emails.c.status, statuses.CLOSED))
+    .where(emails.c.claimed_by == sa.bindparam("p_worker"), is_one_of(emails.c.status, statuses.CLOSED))
     .values(claimed_by=None, claimed_until=None)
     .returning(
         *(

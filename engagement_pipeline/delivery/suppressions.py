@@ -74,10 +74,6 @@ def remove(connection: sa.Connection, address_key: str, now: datetime) -> bool:
     return True
 
 
-def is_suppressed(connection: sa.Connection, address_key: str) -> bool:
-    return find(connection, address_key) is not None
-
-
 def find(connection: sa.Connection, address_key: str) -> Suppression | None:
     """Return why an address is on the list, or None if it is not."""
     row = connection.execute(sa.select(suppressions).where(suppressions.c.address_key == address_key)).one_or_none()

@@ -10,6 +10,7 @@ from engagement_pipeline.definitions import build_defs
 from engagement_pipeline.defs.assets import emails
 from engagement_pipeline.defs.jobs import ALL_JOBS
 from engagement_pipeline.delivery import breaker
+from engagement_pipeline.delivery.workers import new_worker
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.users.models import Order
 from engagement_pipeline_tests.conftest import NOW
@@ -192,3 +193,19 @@ def test_every_materialisation_shows_rows_and_columns(pipeline: Pipeline, run_jo
 
 def test_jobs_have_descriptions() -> None:
     assert [job.name for job in ALL_JOBS if not job.description] == []
+
+
+def claim_all(pipeline: Pipeline, worker: str) -> None:
+    campaign = pipeline.settings.campaign
+    pipeline.ledger.queue(campaign, NOW)
+    assert pipeline.ledger.lease(campaign, NOW, 10, None, worker, timedelta(minutes=5))
+
+
+def test_a_reaction_does_not_wait_for_a_campaign_that_is_being_sent(pipeline: Pipeline, run_job: RunJob) -> None:
+    pipeline.store.put_users([silent_user(1)], NOW)
+    assert run_job("refresh_engagement").success
+    claim_all(pipeline, new_worker())
+    pipeline.store.put_users([silent_user(2)], NOW)
+    assert run_job("react_to_changes").success
+    assert outbox(pipeline) == set()
+    assert pipeline.ledger.count_by_status(pipeline.settings.campaign) == {"queued": 2}, "for the run that sends"

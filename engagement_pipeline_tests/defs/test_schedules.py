@@ -6,10 +6,12 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 
 from engagement_pipeline.definitions import build_defs
 from engagement_pipeline.defs import schedules
 from engagement_pipeline.delivery import breaker
+from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.users.models import Order, User
 from engagement_pipeline_tests.conftest import NOW
@@ -43,6 +45,35 @@ def test_sending_is_asked_for_while_an_email_is_due(
     assert tick(schedules.sending_hours, pipeline, instance)[0] == 1
     run_job("send_emails")
     assert tick(schedules.sending_hours, pipeline, instance)[0] == 0
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED])
+def test_sending_is_not_asked_for_while_a_run_sends(
+    pipeline: Pipeline, run_job: RunJob, instance: dg.DagsterInstance, status: dg.DagsterRunStatus
+) -> None:
+    pipeline.store.put_users([silent_user(1)], NOW)
+    run_job("refresh_engagement")
+    job = build_defs(pipeline.settings, {"pipeline": pipeline}).resolve_job_def("send_emails")
+    sending = instance.create_run_for_job(job, status=status)
+    assert tick(schedules.sending_hours, pipeline, instance) == (0, "a run is sending already")
+    instance.report_run_failed(sending)
+    assert tick(schedules.sending_hours, pipeline, instance)[0] == 1
+
+
+def test_what_a_sender_left_in_its_hands_is_seen_to(
+    pipeline: Pipeline, run_job: RunJob, instance: dg.DagsterInstance, clock: Clock
+) -> None:
+    pipeline.store.put_users([silent_user(1)], NOW)
+    run_job("refresh_engagement")
+    pipeline.ledger.queue(pipeline.settings.campaign, NOW)
+    pipeline.ledger.lease(pipeline.settings.campaign, NOW, 10, None, "another-host:1:aaaa:1", timedelta(minutes=5))
+    with pipeline.database.write() as connection:
+        connection.execute(sa.update(emails).values(status="sending", provider="outbox", sent_at=NOW))
+    assert tick(schedules.sending_hours, pipeline, instance) == (0, "no e-mail is due")
+    clock.moment += timedelta(minutes=6)
+    assert tick(schedules.sending_hours, pipeline, instance)[0] == 1
+    assert run_job("send_emails").success
+    assert pipeline.ledger.count_by_status(pipeline.settings.campaign) == {"delivered": 1}
 
 
 def test_sending_is_not_asked_for_while_a_person_has_to_look(

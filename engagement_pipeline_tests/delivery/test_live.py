@@ -13,11 +13,6 @@ def test_what_is_complete_may_start(provider: str) -> None:
     check_live(live_settings(delivery=delivery(provider=provider)), our_brand())
 
 
-def test_a_queue_brings_feedback_as_well_as_a_topic_does() -> None:
-    queue = "https://sqs.eu-west-1.amazonaws.com/123456789012/events"
-    check_live(live_settings(ses={"configuration_set": "engagement", "feedback_queue_url": queue}), our_brand())
-
-
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
@@ -27,8 +22,14 @@ def test_a_queue_brings_feedback_as_well_as_a_topic_does() -> None:
         ({"delivery": delivery(public_url="http://127.0.0.1:8000")}, "ENGAGEMENT_DELIVERY__PUBLIC_URL"),
         ({"delivery": delivery(public_url="https://mail.example.com")}, "mail.example.com is a reserved name"),
         ({"ses": {"feedback_topic_arn": "arn:x"}}, "ENGAGEMENT_SES__CONFIGURATION_SET"),
-        ({"ses": {"configuration_set": "engagement"}}, "ENGAGEMENT_SES__FEEDBACK_QUEUE_URL"),
+        ({"ses": {"configuration_set": "engagement"}}, "ENGAGEMENT_SES__FEEDBACK_TOPIC_ARN"),
+        # Without the topic nobody could tell which of the queue's messages are genuine.
+        ({"ses": {"configuration_set": "x", "feedback_queue_url": "https://q"}}, "ENGAGEMENT_SES__FEEDBACK_TOPIC_ARN"),
         ({"delivery": delivery(provider="smtp"), "smtp": {"host": ""}}, "ENGAGEMENT_SMTP__HOST"),
+        (
+            {"delivery": delivery(provider="smtp"), "smtp": {"host": "mail.x.net", "security": "none", "user": "u"}},
+            "ENGAGEMENT_SMTP__SECURITY",
+        ),
     ],
 )
 def test_a_setting_that_is_missing_is_named_alone(changes: dict[str, object], named: str) -> None:

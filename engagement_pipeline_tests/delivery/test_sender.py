@@ -232,7 +232,16 @@ def test_a_paused_account_stops_the_campaign_and_loses_nothing(parts: Parts) -> 
     report = parts.sender(Grumpy(iter([None, PausedError("the account is paused")]))).run(at(NOW))
     assert (report.sent, report.waiting, report.stopped) == (1, 2, "the account is paused")
     assert {row.attempts for row in parts.rows().values() if row.status == "queued"} == {0}
-    assert parts.sender(Grumpy(itertools.repeat(None))).run(at(NOW)).sent == 2
+    assert parts.sender(Grumpy(itertools.repeat(None))).run(at(NOW)).sent == 1, "not first the one that may be to blame"
+    assert parts.sender(Grumpy(itertools.repeat(None))).run(at(NOW + timedelta(hours=1))).sent == 1
+
+
+def test_a_provider_that_never_says_whether_it_took_a_message_is_left_alone(parts: Parts) -> None:
+    drafted(parts, *(silent_user(number) for number in range(30)))
+    report = parts.sender(Grumpy(itertools.repeat(UncertainError("no answer")))).run(at(NOW))
+    assert (report.unknown, report.waiting) == (10, 20)
+    assert report.stopped is not None
+    assert "10 messages in a row" in report.stopped
 
 
 def test_an_answer_that_never_came_is_unknown_and_not_sent_again(parts: Parts) -> None:

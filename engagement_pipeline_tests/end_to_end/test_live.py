@@ -103,6 +103,20 @@ def test_who_unsubscribes_is_never_written_to_again(
     shop.pipeline.database.close()
 
 
+def test_a_server_that_is_down_fails_the_campaign_and_no_reaction(
+    smtp_server: SmtpServer, tmp_path: Path, brand_file: Path, clock: Clock
+) -> None:
+    settings = smtp_settings(smtp_server, data_dir=tmp_path, brand_file=brand_file, gate=GATE)
+    shop = Shop(Pipeline(settings, clock), clock)
+    shop.pipeline.store.put_users([silent_user(1)], clock())
+    smtp_server.stop()
+    assert shop.run("react_to_changes").success, "it has scored, decided and written; repeating it would bring nothing"
+    assert shop.statuses() == {"queued": 1}
+    assert not shop.run("send_emails").success
+    assert shop.statuses() == {"queued": 1}
+    shop.pipeline.database.close()
+
+
 def test_staging_never_mails_real_people(
     smtp_server: SmtpServer, tmp_path: Path, brand_file: Path, clock: Clock
 ) -> None:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from engagement_pipeline.delivery import suppressions, tokens
 from engagement_pipeline.delivery.tables import emails
+from engagement_pipeline.users.addresses import address_key
 from engagement_pipeline_tests.conftest import NOW
-from engagement_pipeline_tests.users.builders import SECRET
+from engagement_pipeline_tests.users.builders import SECRET, user
 from engagement_pipeline_tests.web.conftest import Shop
 
 SCANNERS = ["Mozilla/5.0 (compatible; Barracuda Sentinel (EE))", "curl/8.5.0", "Mozilla/5.0", "Mimecast URL Protect"]
@@ -95,6 +96,13 @@ def test_a_deleted_user_can_leave(shop: Shop, client: TestClient) -> None:
     assert shop.store.delete_user("u1", NOW)
     assert one_click(client, shop.way_out) == 200
     assert len(shop.suppressed()) == 1
+
+
+def test_whoever_has_another_address_by_now_leaves_with_both(shop: Shop, client: TestClient) -> None:
+    shop.store.put_users([user("u1", email="new@example.com")], NOW)
+    assert one_click(client, shop.way_out) == 200
+    keys = {shop.row.address_key, address_key("new@example.com", SECRET)}
+    assert set(shop.suppressed()) == {(key, "unsubscribed") for key in keys}
 
 
 def test_an_old_email_is_still_good(shop: Shop, client: TestClient) -> None:

@@ -9,8 +9,6 @@ MARKETING_TEAM = ["team:lifecycle-marketing"]
 
 # Whoever touches the warehouse takes its only slot first.
 WAREHOUSE_POOL = "warehouse"
-# One sender at a time per instance; further ones would only share the same quota.
-SENDING_POOL = "sending"
 
 # The job that reacts, and the name under which its sensors claim changes and its last asset answers them.
 REACTION = "react_to_changes"

@@ -6,7 +6,7 @@ from typing import Any, Final
 import dagster as dg
 import duckdb
 
-from engagement_pipeline.defs.assets import DAILY, MARKETING_TEAM, REACTION, SENDING_POOL, WAREHOUSE_POOL
+from engagement_pipeline.defs.assets import DAILY, MARKETING_TEAM, REACTION, WAREHOUSE_POOL
 from engagement_pipeline.defs.assets.scores import Extent
 from engagement_pipeline.defs.metadata import copy_metadata, ledger_metadata, markdown_bars, table_metadata
 from engagement_pipeline.defs.resources import WarehouseResource
@@ -60,27 +60,43 @@ def generated_emails(
     )
 
 
-@dg.op(ins={"generated_emails": dg.In(dg.Nothing)}, out=dg.Out(dict), pool=SENDING_POOL)
+@dg.op(ins={"generated_emails": dg.In(dg.Nothing)}, out=dg.Out(dict))
 def send(context: dg.OpExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dict[str, int]:
     """Hand over what is queued, by the rules of the moment. Holds no warehouse: sending may take hours.
 
-    Fails where sending has to stop. Once the circuit breaker has, later runs pass over sending: that is known, and a
-    reaction still has to score and decide.
+    Where another run sends already, this one leaves its e-mails to it and goes on: a reaction must not wait for hours.
+    Fails where sending has to stop: when the circuit breaker trips, and later runs pass over sending, as that is known;
+    and where the provider takes nothing, but for a reaction, which has scored and decided and would only be repeated.
     """
-    with pipeline.database.read() as connection:
-        tripped = breaker.tripped(connection)
-    if tripped:
-        context.log.warning(f"nothing is sent: {tripped}; {breaker.HOW_TO_GO_ON}")
+    if reason := _why_not_now(pipeline):
+        context.log.warning(f"nothing is sent by this run: {reason}")
         return {}
     report = pipeline.send(_logging(context.log))
     context.log.info(_in_words(report))
-    if report.stopped:
+    if report.stopped and context.job_name == REACTION and not _tripped(pipeline):
+        context.log.error(f"the campaign stopped before its end: {report.stopped}")
+    elif report.stopped:
         raise dg.Failure(
             description=f"the campaign stopped before its end: {report.stopped}",
             metadata={name: dg.MetadataValue.int(number) for name, number in _counts(report).items()},
             allow_retries=False,
         )
     return _counts(report)
+
+
+def _why_not_now(pipeline: Pipeline) -> str | None:
+    if tripped := _tripped(pipeline):
+        return f"{tripped}; {breaker.HOW_TO_GO_ON}"
+    if pipeline.settings.send_mode != "dry_run" and pipeline.ledger.is_being_sent(pipeline.now()):
+        # Queued, so that whoever sends finds them in the next round.
+        pipeline.ledger.queue(pipeline.settings.campaign, pipeline.now())
+        return "another run sends, and takes what is due"
+    return None
+
+
+def _tripped(pipeline: Pipeline) -> str | None:
+    with pipeline.database.read() as connection:
+        return breaker.tripped(connection)
 
 
 def _logging(log: dg.DagsterLogManager) -> Progress:
@@ -167,6 +183,8 @@ def collect(context: dg.OpExecutionContext, pipeline: dg.ResourceParam[Pipeline]
     report = consume(pipeline.settings, pipeline.database, pipeline.now)
     if report.set_aside:
         context.log.warning(f"{report.set_aside:,} messages could not be read and are set aside: `engagement rejected`")
+    if report.left:
+        context.log.warning(f"{report.left:,} messages stay queued, since nobody can tell who sent them")
     return asdict(report)
 
 

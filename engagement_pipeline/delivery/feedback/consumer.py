@@ -23,6 +23,8 @@ from engagement_pipeline.platform.sql import Database
 
 logger = logging.getLogger(__name__)
 
+_Message = dict[str, Any]
+
 # The most that SQS hands out at once.
 _BATCH = 10
 # Asked at once, only some of SQS's servers answer, and a queue can look empty that is not.
@@ -31,12 +33,16 @@ _WAIT_SECONDS = 1
 
 @dataclass(frozen=True)
 class ConsumerReport:
-    """What a run brought: new events, known ones, those of the new that match no e-mail yet, and unusable messages."""
+    """What a run brought: new events, known ones, those of the new that match no e-mail yet, and unusable messages.
+
+    `left` messages stay in the queue, since nobody can tell for now who sent them; they come again.
+    """
 
     taken: int = 0
     duplicates: int = 0
     unmatched: int = 0
     set_aside: int = 0
+    left: int = 0
 
     def __add__(self, other: "ConsumerReport") -> "ConsumerReport":
         return ConsumerReport(
@@ -44,7 +50,12 @@ class ConsumerReport:
             self.duplicates + other.duplicates,
             self.unmatched + other.unmatched,
             self.set_aside + other.set_aside,
+            self.left + other.left,
         )
+
+
+class _CannotCheckError(Exception):
+    """Nobody can tell for now who sent a message; it says why."""
 
 
 def consume(settings: Settings, database: Database, now: Callable[[], datetime]) -> ConsumerReport:
@@ -56,8 +67,8 @@ def consume(settings: Settings, database: Database, now: Callable[[], datetime])
         now: tells the time, timezone-aware.
 
     Raises:
-        botocore.exceptions.BotoCoreError, ClientError: the queue cannot be read.
-        OSError: a certificate cannot be fetched. In either case nothing is lost: what was not taken stays queued.
+        botocore.exceptions.BotoCoreError, ClientError: the queue cannot be read. Nothing is lost: what was not taken
+            stays queued.
     """
     client = aws.client(settings, "sqs")
     # An emulator cannot sign as AWS does.
@@ -65,8 +76,11 @@ def consume(settings: Settings, database: Database, now: Callable[[], datetime])
     queue = settings.ses.feedback_queue_url
     total = ConsumerReport()
     while messages := _receive(client, queue):
-        total += _take([message["Body"] for message in messages], settings, database, certificates, now())
-        _delete(client, queue, messages)
+        report, done = _take(messages, settings, database, certificates, now())
+        total += report
+        if not done:
+            break
+        _delete(client, queue, done)
     return total
 
 
@@ -79,23 +93,42 @@ def depth(settings: Settings) -> int:
 
 
 def _take(
-    texts: Sequence[str], settings: Settings, database: Database, certificates: Certificates | None, now: datetime
-) -> ConsumerReport:
+    messages: Sequence[_Message],
+    settings: Settings,
+    database: Database,
+    certificates: Certificates | None,
+    now: datetime,
+) -> tuple[ConsumerReport, list[_Message]]:
+    """Store what the messages say; return what that brought, and those that can be deleted."""
     received = Received()
-    for text in texts:
+    done = []
+    for message in messages:
+        text = message["Body"]
         try:
             received.events += _read(text, settings, certificates, now)
         except (BadEventError, ForgedError) as error:
             received.set_aside.append(reception.reject(text, error, settings.ses.feedback_queue_url.rsplit("/")[-1]))
+        except _CannotCheckError as error:
+            # It must not keep back all others: it may name a host that does not exist.
+            logger.warning("A message stays in the queue: %s.", error)
+            continue
+        done.append(message)
     with database.write() as connection:
         intake = reception.take(connection, received, settings, now)
-    return ConsumerReport(intake.new, intake.duplicates, intake.unmatched, len(received.set_aside))
+    left = len(messages) - len(done)
+    return ConsumerReport(intake.new, intake.duplicates, intake.unmatched, len(received.set_aside), left), done
 
 
 def _read(text: str, settings: Settings, certificates: Certificates | None, now: datetime) -> Sequence[Event]:
     if not _is_envelope(text):
         return reception.read(text, settings, now)
-    envelope = sns.open_envelope(text, settings.ses.feedback_topic_arn, certificates)
+    topic = settings.ses.feedback_topic_arn
+    if not topic:
+        raise _CannotCheckError("ENGAGEMENT_SES__FEEDBACK_TOPIC_ARN does not say from which topic it may come")
+    try:
+        envelope = sns.open_envelope(text, topic, certificates)
+    except OSError as error:
+        raise _CannotCheckError("SNS's certificate cannot be fetched") from error
     if envelope.kind != "Notification":
         raise BadEventError("Type", "is not a notification")
     return reception.read(envelope.message, settings, now)
@@ -108,13 +141,13 @@ def _is_envelope(text: str) -> bool:
         return False
 
 
-def _receive(client: Any, queue: str) -> Sequence[dict[str, Any]]:
+def _receive(client: Any, queue: str) -> Sequence[_Message]:
     answer = client.receive_message(QueueUrl=queue, MaxNumberOfMessages=_BATCH, WaitTimeSeconds=_WAIT_SECONDS)
-    messages: list[dict[str, Any]] = answer.get("Messages", [])
+    messages: list[_Message] = answer.get("Messages", [])
     return messages
 
 
-def _delete(client: Any, queue: str, messages: Sequence[dict[str, Any]]) -> None:
+def _delete(client: Any, queue: str, messages: Sequence[_Message]) -> None:
     entries = [{"Id": str(place), "ReceiptHandle": message["ReceiptHandle"]} for place, message in enumerate(messages)]
     failed = client.delete_message_batch(QueueUrl=queue, Entries=entries).get("Failed", [])
     if failed:

@@ -34,7 +34,7 @@ class ReplayReport:
 def replay(database: Database, now: datetime) -> ReplayReport:
     """Give every row the status that follows from its events, and users the touches that follow from that.
 
-    It may run beside senders and intakes; each page of rows is one transaction.
+    It may run beside senders, whose rows it leaves alone, and intakes; each page of rows is one transaction.
     """
     rows = changed = 0
     after = ""
@@ -49,12 +49,10 @@ def replay(database: Database, now: datetime) -> ReplayReport:
         after = page[-1].email_id
 
 
-def sender_said(status: Status, sent_at: datetime | None, reason: str | None, claimed: bool) -> Status:
+def sender_said(status: Status, sent_at: datetime | None, reason: str | None) -> Status:
     """Return where the sender left a row before any event came, as far as that matters for what events make of it."""
     if sent_at is None:
         return "failed" if status in EMAILED else status
-    if status == "sending" and claimed:
-        return "sending"
     return "sent" if reason is None else "unknown"
 
 
@@ -70,7 +68,10 @@ def _repair(connection: sa.Connection, page: Sequence[sa.Row[Any]], now: datetim
         kinds[email_id].append(kind)
     changed: dict[str, str] = {}
     for row in page:
-        base = sender_said(row.status, row.sent_at, row.reason, claimed=row.claimed_by is not None)
+        if row.claimed_by is not None:
+            # In a sender's hands: it has more to say than it has written so far.
+            continue
+        base = sender_said(row.status, row.sent_at, row.reason)
         status = rebuilt(base, kinds[row.email_id])
         if status != row.status and connection.execute(statements.correct(row, status, now)).rowcount:
             changed[row.email_id] = row.user_id

@@ -1,6 +1,6 @@
 """The intake's SQL. A change of status names, in its own predicate, the statuses that it may come from."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,18 +10,15 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from engagement_pipeline.delivery import statuses
 from engagement_pipeline.delivery.events import STATUS_OF
 from engagement_pipeline.delivery.feedback.soft_bounces import TELLING
+from engagement_pipeline.delivery.statements import is_one_of
 from engagement_pipeline.delivery.statuses import Status
 from engagement_pipeline.delivery.tables import email_events, emails, suppressions
 from engagement_pipeline.platform.sql import UtcDateTime
+from engagement_pipeline.users.tables import users
 
 _EMAILED_KINDS: Final = sorted(kind for kind, status in STATUS_OF.items() if status in statuses.EMAILED)
 
 _ROW: Final = (emails.c.email_id, emails.c.user_id, emails.c.address_key, emails.c.provider_message_id)
-
-
-def _is_one_of(column: sa.ColumnElement[Any], among: Iterable[str]) -> sa.ColumnElement[bool]:
-    """Compare with our own words written out: a bound list would be expanded anew at every execution."""
-    return column.in_([sa.literal_column(f"'{word}'") for word in sorted(among)])
 
 
 def known(event_ids: Collection[str]) -> sa.Select[Any]:
@@ -69,7 +66,7 @@ def move(email_ids: Collection[str], status: Status, now: datetime) -> Returning
     """Move those of the rows that may go there. A claim stays: its holder learns by itself that the row has moved."""
     return (
         sa.update(emails)
-        .where(emails.c.email_id.in_(email_ids), _is_one_of(emails.c.status, statuses.may_become(status)))
+        .where(emails.c.email_id.in_(email_ids), is_one_of(emails.c.status, statuses.may_become(status)))
         .values(status=status, updated_at=now)
         .returning(emails.c.email_id, emails.c.user_id)
     )
@@ -77,11 +74,11 @@ def move(email_ids: Collection[str], status: Status, now: datetime) -> Returning
 
 def moments(email_ids: Collection[str]) -> sa.Select[Any]:
     """Select when the given rows were sent, by the ledger, beside each moment at which an event says that they were."""
-    said = sa.and_(email_events.c.email_id == emails.c.email_id, _is_one_of(email_events.c.kind, _EMAILED_KINDS))
+    said = sa.and_(email_events.c.email_id == emails.c.email_id, is_one_of(email_events.c.kind, _EMAILED_KINDS))
     return (
         sa.select(emails.c.email_id, emails.c.user_id, emails.c.status, emails.c.sent_at, email_events.c.occurred_at)
         .select_from(emails.join(email_events, said))
-        .where(emails.c.email_id.in_(email_ids), ~_is_one_of(emails.c.status, {"draft", "held_out"}))
+        .where(emails.c.email_id.in_(email_ids), ~is_one_of(emails.c.status, {"draft", "held_out"}))
     )
 
 
@@ -100,10 +97,19 @@ def history(address_keys: Collection[str]) -> sa.CompoundSelect[Any]:
 
     def told(key: sa.Column[str]) -> sa.Select[Any]:
         columns = (key, event.occurred_at, event.event_id, event.kind, email.label("email"))
-        return sa.select(*columns).where(key.in_(address_keys), _is_one_of(event.kind, TELLING))
+        return sa.select(*columns).where(key.in_(address_keys), is_one_of(event.kind, TELLING))
 
     own = told(emails.c.address_key).where(event.email_id == emails.c.email_id)
     return told(event.address_key).union(own)
+
+
+def present_addresses(email_ids: Collection[str]) -> sa.Select[Any]:
+    """Select, per e-mail, the address that its user has now, where there still is one."""
+    return (
+        sa.select(emails.c.email_id, users.c.address_key)
+        .join(users, users.c.user_id == emails.c.user_id)
+        .where(emails.c.email_id.in_(email_ids), users.c.address_key.is_not(None))
+    )
 
 
 def reasons(address_keys: Collection[str]) -> sa.Select[Any]:
@@ -117,7 +123,7 @@ def worsen(address_key: str, reason: str, source: str, milder: Collection[str]) 
     """Give an address the graver of two reasons."""
     return (
         sa.update(suppressions)
-        .where(suppressions.c.address_key == address_key, _is_one_of(suppressions.c.reason, milder))
+        .where(suppressions.c.address_key == address_key, is_one_of(suppressions.c.reason, milder))
         .values(reason=reason, source=source)
     )
 

@@ -42,14 +42,15 @@ def judge(
         connection: a writing transaction that holds the change log's lock.
         events: new, or newly matched to an e-mail.
         written_to: the address of each of their e-mails. An event may name another one, to which mail is forwarded:
-            what it says then holds for both.
+            what it says then holds for both. Who unsubscribes means any address: also the one that they have now.
         now: the moment of the change.
         least: as for `soft_bounces.runs`.
     """
     new: dict[str, set[str]] = defaultdict(set)
     bounced: set[str] = set()
+    present = _present_addresses(connection, events)
     for event in events:
-        keys = {event.address_key, written_to.get(event.email_id or "")}
+        keys = {event.address_key, written_to.get(event.email_id or ""), present.get(event.email_id or "")}
         for key in sorted(key for key in keys if key is not None):
             if event.kind in REASON_OF:
                 _suppress(connection, key, REASON_OF[event.kind], event.source, now)
@@ -59,6 +60,13 @@ def judge(
                 bounced.add(key)
     if new:
         _judge_habits(connection, new, bounced, now, least)
+
+
+def _present_addresses(connection: sa.Connection, events: Sequence[Event]) -> dict[str, str]:
+    """Return the present addresses of those who unsubscribe, by e-mail."""
+    left = {event.email_id for event in events if event.kind == "unsubscribe"} - {None}
+    query = statements.present_addresses(sorted(email_id for email_id in left if email_id is not None))
+    return dict(connection.execute(query).tuples().all()) if left else {}
 
 
 def _judge_habits(

@@ -42,6 +42,9 @@ _LOG_IN = {
 _TOO_FAST = {"TooManyRequestsException", "LimitExceededException", "RequestLimitExceeded", "SlowDown"}
 _REFUSED = {"MessageRejected", "BadRequestException"}
 
+# Something broke while SES worked on the request, before or after it took the message. 503 is said before it begins.
+_FAULT_WITHIN = 500
+
 # Raised before the first byte of the request is on its way.
 _NOT_BEGUN = (aws.EndpointConnectionError, aws.ConnectTimeoutError, aws.ProxyConnectionError)
 _NOT_SIGNED = (
@@ -79,6 +82,8 @@ def refusal(error: aws.ClientError, sender: str) -> MailerError:
         return stop(f"SES takes nothing from us now: {reason}")
     if code in _TOO_FAST or "Throttl" in code or status == 429:
         return ThrottledError(reason)
+    if status == _FAULT_WITHIN:
+        return UncertainError(reason)
     return PermanentError(reason) if code in _REFUSED else TransientError(reason)
 
 

@@ -5,11 +5,12 @@ import logging
 import random
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.error import URLError
 
 import pytest
 import sqlalchemy as sa
 
-from engagement_pipeline.delivery.feedback import consumer, reception
+from engagement_pipeline.delivery.feedback import consumer, reception, sns
 from engagement_pipeline.delivery.feedback.consumer import ConsumerReport, consume, depth
 from engagement_pipeline.delivery.tables import email_events
 from engagement_pipeline.platform import aws
@@ -167,6 +168,41 @@ def test_what_cannot_be_stored_stays_in_the_queue(feedback: Feedback, monkeypatc
     assert not suppressed(feedback.database)
     assert not feedback.rejected()
     assert wait_for(feedback, 2) == ConsumerReport(taken=1, unmatched=1, set_aside=1)
+
+
+def test_what_cannot_be_checked_for_now_stays_in_the_queue_and_the_rest_goes_on(
+    feedback: Feedback, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_it = sns.open_envelope
+
+    def open_unless_signed_from_nowhere(message: str, *others: Any) -> Any:
+        if "nowhere" in message:
+            raise URLError("no such host")
+        return open_it(message, *others)
+
+    feedback.put('{"Type": "Notification", "from": "nowhere"}', text("event_complaint", recipient="a@example.com"))
+    with monkeypatch.context() as patch:
+        patch.setattr(sns, "open_envelope", open_unless_signed_from_nowhere)
+        report = feedback.consume()
+    assert (report.taken, report.set_aside) == (1, 0)
+    assert report.left >= 1
+    assert "certificate" in caplog.text
+    assert not feedback.rejected()
+    assert wait_for(feedback, 1).set_aside == 1
+
+
+def test_while_no_topic_is_set_what_a_topic_brings_stays_in_the_queue(
+    feedback: Feedback, caplog: pytest.LogCaptureFixture
+) -> None:
+    feedback.subscribe(feedback.topic, raw=False)
+    feedback.publish(text("event_complaint", recipient="a@example.com"))
+    right = feedback.settings
+    without = right.ses.model_copy(update={"feedback_topic_arn": ""})
+    feedback.settings = right.model_copy(update={"ses": without})
+    assert feedback.consume() == ConsumerReport(left=1)
+    assert "ENGAGEMENT_SES__FEEDBACK_TOPIC_ARN" in caplog.text
+    feedback.settings = right
+    assert wait_for(feedback, 1).taken == 1
 
 
 def test_another_secret_key_takes_nothing_and_loses_nothing(feedback: Feedback) -> None:

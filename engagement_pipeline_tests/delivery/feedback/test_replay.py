@@ -95,6 +95,14 @@ def test_a_row_in_a_living_senders_hands_is_left_to_it(database: Database) -> No
         assert connection.execute(sa.select(emails.c.claimed_by)).scalar_one() is not None
 
 
+def test_what_a_sender_has_not_settled_is_left_to_it(database: Database) -> None:
+    """The event of a delivery into the outbox is written when it is settled."""
+    (email_id,) = add_emails(database, 1)
+    set_row(database, email_id, "delivered", **BASES["sending"])
+    assert replay(database, LATER).changed == 0
+    assert state(database)["rows"][email_id][0] == "delivered"
+
+
 def test_many_rows_are_all_looked_at(database: Database) -> None:
     email_ids = add_emails(database, 2_345)
     with database.write() as connection:

@@ -103,7 +103,6 @@ def test_threads_share_a_mailer(mailer: SesMailer, ministack: str) -> None:
         (Fault("Signature expired", 403, "InvalidSignatureException"), PausedError),
         (Fault("illegal content", 400, "MessageRejected"), PermanentError),
         (Fault("Domain starts with dot", 400, "BadRequestException"), PermanentError),
-        (Fault("oh", 500, "InternalServiceErrorException"), TransientError),
         (Fault("oh", 503, "ServiceUnavailable"), TransientError),
         (Fault("who knows", 409, "ConflictException"), TransientError),
         (Fault("a proxy's page", 403), TransientError),
@@ -117,6 +116,16 @@ def test_a_refusal_is_a_definite_no_and_is_not_repeated(
     assert len(fault_proxy.requests) == 1, "boto3 must not try again by itself"
     assert sent_through_ses(ministack) == []
     assert kind_of(mailer) is None
+
+
+@pytest.mark.parametrize("code", ["InternalServiceErrorException", "InternalFailure"])
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_fault_within_ses_tells_nothing(
+    fault_proxy: FaultProxy, mailer: SesMailer, ministack: str, code: str, taken: bool
+) -> None:
+    fault_proxy.faults.add(SEND, Fault("an unknown error, exception or failure", 500, code, taken=taken))
+    assert kind_of(mailer) is UncertainError
+    assert len(sent_through_ses(ministack)) == int(taken)
 
 
 @pytest.mark.parametrize("status", [500, 502, 504])
