@@ -8,6 +8,7 @@ from functools import cached_property
 import duckdb
 
 from engagement_pipeline.copywriting.brand import Brand, load_brand
+from engagement_pipeline.copywriting.catalogue import Catalogue, load_catalogue
 from engagement_pipeline.copywriting.copy import Copywriter
 from engagement_pipeline.copywriting.template import TemplateCopywriter
 from engagement_pipeline.delivery.assembly import sender_for
@@ -58,8 +59,26 @@ class Pipeline:
         return load_brand(self.settings.brand_file)
 
     @cached_property
+    def catalogue(self) -> Catalogue | None:
+        file = self.settings.catalogue_file
+        return None if file is None else load_catalogue(file, self.brand)
+
+    @property
     def copywriter(self) -> Copywriter:
-        return TemplateCopywriter(self.brand)
+        """A copywriter for one run, which keeps to the run's budget and counts what it spends."""
+        template = TemplateCopywriter(self.brand)
+        if self.why_template is not None:
+            return template
+        from engagement_pipeline.copywriting.openai.writer import OpenAICopywriter
+
+        return OpenAICopywriter(self.settings, self.brand, template, self.database, self.now)
+
+    @property
+    def why_template(self) -> str | None:
+        """Why no model writes, in words; None where one does."""
+        if self.settings.openai_api_key.get_secret_value() or self.settings.openai_base_url:
+            return None
+        return "no key: a model writes once OPENAI_API_KEY or OPENAI_BASE_URL is set"
 
     @contextmanager
     def warehouse(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -16,6 +16,13 @@ pytest_plugins = ["engagement_pipeline_tests.servers"]
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=timezone.utc)
 
 
+@pytest.fixture(autouse=True)
+def _no_model_is_paid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away the key of whoever runs the tests."""
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "ENGAGEMENT_OPENAI_API_KEY", "ENGAGEMENT_OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Fast tests first, then those with real parts, then the browser: what is wrong shows early."""
     items.sort(

@@ -7,6 +7,7 @@ import pytest
 import trustme
 
 from engagement_pipeline_tests.aws_server import CREDENTIALS, MINISTACK, FaultProxy, reset, running_ministack
+from engagement_pipeline_tests.model_server import ModelServer, running_model_server
 from engagement_pipeline_tests.smtp_server import SmtpServer
 
 
@@ -54,3 +55,16 @@ def fault_proxy(ministack: str) -> Iterator[FaultProxy]:
     """A proxy before the AWS-compatible server."""
     with FaultProxy(ministack) as proxy:
         yield proxy
+
+
+@pytest.fixture(scope="session")
+def _model_server_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
+    with running_model_server(tmp_path_factory.mktemp("model_server") / "log") as server:
+        yield server
+
+
+@pytest.fixture
+def model_server(_model_server_process: ModelServer) -> ModelServer:
+    """An OpenAI-compatible server that answers at once, and was never asked before."""
+    _model_server_process.reset()
+    return _model_server_process

@@ -3,6 +3,7 @@
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+import engagement_pipeline.copywriting.tables
 import engagement_pipeline.delivery.tables
 import engagement_pipeline.platform.change_claims
 import engagement_pipeline.platform.change_log

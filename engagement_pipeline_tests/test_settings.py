@@ -38,3 +38,16 @@ def test_nested_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("ENGAGEMENT_GATE__COOL_DOWN_DAYS", "35")
     assert Settings().gate.cool_down_days == 35
     assert Settings().gate.max_silence_days == 365
+
+
+def test_openais_own_variables_are_read_and_ours_win(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().openai_api_key.get_secret_value() == Settings().openai_base_url == ""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-theirs")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:8000/v1")
+    assert Settings().openai_api_key.get_secret_value() == "sk-theirs"
+    assert Settings().openai_base_url == "http://127.0.0.1:8000/v1"
+    assert "sk-theirs" not in repr(Settings())
+    monkeypatch.setenv("ENGAGEMENT_OPENAI_API_KEY", "sk-ours")
+    assert Settings().openai_api_key.get_secret_value() == "sk-ours"
+    monkeypatch.setenv("ENGAGEMENT_COPYWRITING__BUDGET_USD", "2.5")
+    assert Settings().copywriting.budget_usd == 2.5

@@ -58,6 +58,7 @@ def demo(
     result = {
         "imported": asdict(sample),
         **summary(pipeline),
+        "copy": f"from templates; {pipeline.why_template}" if pipeline.why_template else settings.copywriting.model,
         "outbox": {"emails": len(outbox(settings)), "new": len(outbox(settings)) - already_sent},
     }
     emit(result, as_json, lambda: show(result, settings))
@@ -66,11 +67,14 @@ def demo(
 def demo_settings(settings: Settings) -> Settings:
     """The demo sends at any hour: a newcomer at midnight should see e-mails too, and nothing leaves the machine.
 
-    Its links lead to `engagement web` on this machine, unless settings name another place.
+    Its links lead to `engagement web` on this machine, unless settings name another place; where a model writes, it
+    costs at most a dollar, unless settings name another budget.
     """
     open_all_day = settings.gate.model_copy(update={"sending_hour_from": 0, "sending_hour_to": 24})
     links = settings.delivery.model_copy(update={"public_url": settings.delivery.public_url or WEB})
-    return settings.model_copy(update={"gate": open_all_day, "delivery": links, "send_mode": "outbox"})
+    writing = settings.copywriting.model_copy(update={"budget_usd": settings.copywriting.budget_usd or 1.0})
+    changes = {"gate": open_all_day, "delivery": links, "copywriting": writing, "send_mode": "outbox"}
+    return settings.model_copy(update=changes)
 
 
 def claim_changes(pipeline: "Pipeline") -> None:
@@ -156,6 +160,7 @@ def show(result: dict[str, Any], settings: Settings) -> None:
     for sentence in result["effect"]:
         typer.echo(f"Effect: {sentence}")
     typer.echo(f"Outbox: {result['outbox']['emails']:,} e-mails, {result['outbox']['new']:,} of them new.\n")
+    typer.echo(f"Copy: {result['copy']}\n")
     typer.echo("Where to look next")
     typer.echo(f"  the e-mails          {settings.outbox_dir} (any mail program opens them)")
     typer.echo("  behind their links   .venv/bin/engagement web (unsubscribing, opens, clicks)")

@@ -36,6 +36,8 @@ def status(as_json: Json = False) -> None:
         result: dict[str, Any] = {
             "users_by_band": {row.band: row.users for row in connection.execute(by_band)},
             "emails_by_status": pipeline.ledger.count_by_status(pipeline.settings.campaign),
+            "copy_by": "templates" if pipeline.why_template else pipeline.settings.copywriting.model,
+            "why_templates": pipeline.why_template,
             **_sending(pipeline, connection),
             "rejected_by_reason": count_by_reason(connection),
             "failed_runs": [
@@ -47,6 +49,8 @@ def status(as_json: Json = False) -> None:
     def render() -> None:
         bars("Users by band", "band", result["users_by_band"])
         bars("E-mails by status", "status", result["emails_by_status"])
+        why = f" ({result['why_templates']})" if result["why_templates"] else ""
+        typer.echo(f"Copy is written by {result['copy_by']}{why}")
         _show_sending(result)
         if result["rejected_by_reason"]:
             bars("Refused records", "reason", result["rejected_by_reason"])

@@ -2,16 +2,15 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, ValidationError, model_validator
+from pydantic import AfterValidator, EmailStr, Field, model_validator
 
 from engagement_pipeline.copywriting.colours import READABLE_CONTRAST, contrast, is_colour
-from engagement_pipeline.copywriting.text import Line
+from engagement_pipeline.copywriting.strict_file import Strict, read_strict
+from engagement_pipeline.copywriting.text import Plain
 from engagement_pipeline.platform.errors import BadInputError
-from engagement_pipeline.platform.fast_yaml import read_yaml
 
 
 class BrandError(BadInputError):
@@ -31,21 +30,10 @@ def _check_url(value: str) -> str:
     return value
 
 
-def _check_plain(value: str) -> str:
-    if any(sign in value for sign in "<>{}"):
-        raise ValueError("must be plain text, without markup or placeholders")
-    return value
-
-
 Colour = Annotated[str, AfterValidator(_check_colour)]
-Plain = Annotated[Line, AfterValidator(_check_plain)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class Palette(_Strict):
+class Palette(Strict):
     """Colours for one scheme, light or dark; every text is checked to be readable on what lies behind it."""
 
     background: Colour = Field(description="Around the letter.")
@@ -70,14 +58,14 @@ class Palette(_Strict):
         return self
 
 
-class Category(_Strict):
+class Category(Strict):
     """A kind of goods that users can prefer."""
 
     name: Plain = Field(max_length=30, description="As users' preferences name it and as it reads in a sentence.")
     idea: Plain = Field(max_length=160, description="A sentence that the copy may use about it.")
 
 
-class Brand(_Strict):
+class Brand(Strict):
     """Everything that the copy and the e-mail take from the brand."""
 
     name: Plain = Field(max_length=40)
@@ -133,23 +121,7 @@ def load_brand(path: Path) -> Brand:
     Raises:
         BrandError: the file cannot be read, is no YAML mapping, or breaks a rule; names every field at fault.
     """
-    try:
-        content: Any = read_yaml(path)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BrandError(f"{path}: cannot be read as YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise BrandError(f"{path}: must be a YAML mapping of the brand's fields")
-    try:
-        brand = Brand.model_validate(content)
-    except ValidationError as error:
-        faults = "; ".join(_describe(detail["loc"], detail["msg"]) for detail in error.errors())
-        raise BrandError(f"{path}: {faults}") from error
+    brand = read_strict(path, Brand, BrandError, "the brand's")
     if brand.templates is None:
         return brand
     return brand.model_copy(update={"templates": path.parent / brand.templates})
-
-
-def _describe(location: tuple[int | str, ...], message: str) -> str:
-    field = ".".join(str(part) for part in location)
-    reason = message.removeprefix("Value error, ")
-    return f"{field}: {reason}" if field else reason

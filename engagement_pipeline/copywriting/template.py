@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engagement_pipeline.copywriting.brand import Brand
 from engagement_pipeline.copywriting.brief import HISTORIES, LAST_NUMBER, SILENCES, Brief, History, Silence
-from engagement_pipeline.copywriting.copy import FIRST_NAME, Copy
+from engagement_pipeline.copywriting.copy import FIRST_NAME, Copy, Spending, Text
 from engagement_pipeline.copywriting.validation import validate
 from engagement_pipeline.platform.errors import BadInputError
 from engagement_pipeline.platform.fast_yaml import read_yaml
@@ -65,6 +65,8 @@ class TemplateCopywriter:
     """Writes for a brand from its templates; equal briefs get equal texts."""
 
     name = "template"
+    texts_per_brief = 1
+    spent = Spending()
 
     def __init__(self, brand: Brand) -> None:
         """Read the brand's templates, or those of the package where it has none.
@@ -76,13 +78,27 @@ class TemplateCopywriter:
         self._templates = _load(brand)
         self.variants = tuple(dict.fromkeys(email.variant for email in self._templates.emails))
 
-    def write(self, briefs: Sequence[Brief]) -> list[Copy]:
-        """Return one copy per brief, in their order.
+    def write(self, briefs: Sequence[Brief], numbers: Sequence[int] | None = None) -> list[Text]:
+        """Return one text per brief, in their order; a brief has only one.
 
         Raises:
             CopyTemplateError: a brief names a variant that the templates do not have.
         """
-        return [self._compose(brief) for brief in briefs]
+        return [Text(self._compose(brief), self.name) for brief in briefs]
+
+    def stand_in(self, brief: Brief) -> Copy:
+        """Return what is sent in place of a text that another copywriter could not write.
+
+        Raises:
+            CopyTemplateError: the templates do not suit the brand either.
+        """
+        if brief.variant not in self.variants:
+            brief = brief.model_copy(update={"variant": self.variants[0]})
+        copy = self._compose(brief)
+        if violations := validate(copy, brief, self._brand):
+            codes = ", ".join(violation.code for violation in violations)
+            raise CopyTemplateError(f"the template {copy.subject!r} does not suit {self._brand.name}: {codes}")
+        return copy
 
     def check(self) -> None:
         """Try every template on every kind of brief that it has to serve.

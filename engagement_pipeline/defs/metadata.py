@@ -8,6 +8,7 @@ import duckdb
 import sqlalchemy as sa
 
 from engagement_pipeline.defs.columns import COLUMNS
+from engagement_pipeline.delivery.drafts import DraftReport
 from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.platform.sql import Database
 
@@ -37,6 +38,22 @@ def ledger_metadata(database: Database) -> dict[str, Any]:
                 for column in emails.columns
             ]
         ),
+    }
+
+
+def copy_metadata(report: DraftReport, why_template: str | None) -> dict[str, Any]:
+    """Return what the copy of a run's drafts cost, and where and why it is the template's."""
+    spent = report.spent
+    return {
+        "replaced_by_template": report.replaced,
+        "replaced_because": markdown_bars(report.failures, "failure"),
+        "template_copy_because": why_template or spent.stopped or "only where a text failed",
+        "answers": spent.answers,
+        "input_tokens": spent.input_tokens,
+        "output_tokens": spent.output_tokens,
+        "texts_reused": spent.reused,
+        "cost_usd": round(spent.cost_usd, 6),
+        "cost_usd_per_thousand_drafts": round(1_000 * spent.cost_usd / report.written, 6) if report.written else 0.0,
     }
 
 

@@ -149,6 +149,7 @@ def _row(email: NewEmail, status: Status, now: datetime) -> dict[str, object]:
         "variant": email.variant,
         "copy": email.copy,
         "copywriter": email.copywriter,
+        "provenance": email.provenance,
         "attempts": 0,
         "decided_at": email.decided_at,
         "created_at": now,

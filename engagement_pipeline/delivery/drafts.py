@@ -5,7 +5,7 @@ decisions are read again, and find their rows.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Final
@@ -14,8 +14,9 @@ import duckdb
 
 from engagement_pipeline.copywriting.brand import Brand
 from engagement_pipeline.copywriting.brief import Brief, assign_variant, make_brief
-from engagement_pipeline.copywriting.copy import Copy, Copywriter
-from engagement_pipeline.copywriting.template import CopyTemplateError, TemplateCopywriter
+from engagement_pipeline.copywriting.catalogue import Catalogue
+from engagement_pipeline.copywriting.copy import Copywriter, Spending, Text, text_number
+from engagement_pipeline.copywriting.template import TemplateCopywriter
 from engagement_pipeline.copywriting.validation import validate
 from engagement_pipeline.delivery.entries import NewEmail
 from engagement_pipeline.delivery.ledger import Ledger
@@ -27,6 +28,8 @@ CONSUMER: Final = "generated_emails"
 BATCH: Final = 1_000
 
 Row = dict[str, Any]
+# A brief's fingerprint, and which of its texts.
+_Key = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -37,15 +40,21 @@ class DraftReport:
         written: new drafts.
         held_out: newly recorded hold-outs.
         existing: decisions that have their row already, or whose user still has an open one.
-        replaced: texts that did not pass validation and were replaced by the template's.
+        replaced: texts that another copywriter failed at and that the template's stand in for.
+        postponed: decisions without their row, because the copywriter had to stop; the next run takes them up.
         by_variant: new drafts by variant.
+        failures: replaced texts by what was wrong with them; one text can have several faults.
+        spent: what the copywriter used.
     """
 
     written: int = 0
     held_out: int = 0
     existing: int = 0
     replaced: int = 0
+    postponed: int = 0
     by_variant: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)
+    spent: Spending = field(default_factory=Spending)
 
 
 def write_drafts(
@@ -57,6 +66,7 @@ def write_drafts(
     now: datetime,
     *,
     full: bool,
+    catalogue: Catalogue | None = None,
 ) -> DraftReport:
     """Write the ledger rows that the decisions in `at_risk_cohorts` call for.
 
@@ -68,6 +78,7 @@ def write_drafts(
         settings: names the campaign.
         now: the moment of writing.
         full: look at all decisions; otherwise only at those made since the last time.
+        catalogue: goods and offers that the texts may name, if the shop has such a file.
 
     Raises:
         CopyTemplateError: the template copy, on which every other copywriter falls back, does not suit the brand.
@@ -80,11 +91,12 @@ def write_drafts(
     newest = con.execute("SELECT COALESCE(MAX(changed_seq), 0) FROM at_risk_cohorts").fetchone()
     population = newest_population(con)
     median = None if population is None else population.median_order_value
-    writer = _DraftWriter(ledger, copywriter, fallback, brand, settings.campaign, median, now)
+    writer = _DraftWriter(ledger, copywriter, fallback, brand, catalogue, settings.campaign, median, now)
     for rows in _decisions(con, -1 if offset is None else offset):
         writer.write(rows)
     with transaction(con):
-        set_offset(con, CONSUMER, max(offset or 0, newest[0] if newest else 0))
+        seen = max(offset or 0, newest[0] if newest else 0)
+        set_offset(con, CONSUMER, seen if writer.postponed_from is None else min(seen, writer.postponed_from - 1))
     return writer.report()
 
 
@@ -95,6 +107,7 @@ class _DraftWriter:
         copywriter: Copywriter,
         fallback: TemplateCopywriter,
         brand: Brand,
+        catalogue: Catalogue | None,
         campaign: str,
         median_order_value: float | None,
         now: datetime,
@@ -103,50 +116,87 @@ class _DraftWriter:
         self._copywriter = copywriter
         self._fallback = fallback
         self._brand = brand
+        self._catalogue = catalogue
         self._campaign = campaign
         self._median = median_order_value
         self._now = now
         self._counts: Counter[str] = Counter()
         self._by_variant: Counter[str] = Counter()
+        self._failures: Counter[str] = Counter()
+        self._replaced: set[_Key] = set()
+        # The first decision that still waits for its text: the next run must read on from there.
+        self.postponed_from: int | None = None
 
     def write(self, rows: Sequence[Row]) -> None:
+        """Write the rows that these decisions call for, up to the first whose text has to wait.
+
+        From there on all wait, in later batches too, the hold-out as well: were it recorded at once, it would differ
+        from the mailed by those who came back while their text was waiting.
+        """
         taken = self._ledger.taken(self._campaign, {row["user_id"]: row["step"] for row in rows})
         free = [row for row in rows if row["user_id"] not in taken]
         self._counts["existing"] += len(rows) - len(free)
-        silent = [self._email(row) for row in free if row["decision"] == "hold_out"]
-        if silent:
-            self._counts["held_out"] += self._ledger.record_hold_outs(silent, self._now)
-        if mailed := [row for row in free if row["decision"] == "mail"]:
-            drafts = self._drafts(mailed)
-            self._counts["written"] += self._ledger.create_drafts(drafts, self._now)
-            self._by_variant.update(draft.variant for draft in drafts if draft.variant is not None)
+        ready = 0
+        texts: dict[str, Text] = {}
+        if self.postponed_from is None:
+            texts = self._texts([row for row in free if row["decision"] == "mail"])
+            waiting = (
+                place for place, row in enumerate(free) if row["decision"] == "mail" and row["user_id"] not in texts
+            )
+            ready = next(waiting, len(free))
+        self._record(free[:ready], texts)
+        self._postpone(free[ready:])
 
     def report(self) -> DraftReport:
         counts = self._counts
-        by_variant = dict(sorted(self._by_variant.items()))
-        return DraftReport(counts["written"], counts["held_out"], counts["existing"], counts["replaced"], by_variant)
+        return DraftReport(
+            written=counts["written"],
+            held_out=counts["held_out"],
+            existing=counts["existing"],
+            replaced=len(self._replaced),
+            postponed=counts["postponed"],
+            by_variant=dict(sorted(self._by_variant.items())),
+            failures=dict(self._failures.most_common()),
+            spent=self._copywriter.spent,
+        )
 
-    def _drafts(self, rows: Sequence[Row]) -> list[NewEmail]:
-        briefs = [self._brief(row) for row in rows]
-        # Equal briefs share one text, so that a copywriter who is paid by the piece writes it once.
-        distinct = list({brief.fingerprint: brief for brief in briefs}.values())
-        texts = {
-            brief.fingerprint: self._checked(brief, copy)
-            for brief, copy in zip(distinct, self._copywriter.write(distinct), strict=True)
-        }
-        return [self._email(row, *texts[brief.fingerprint]) for row, brief in zip(rows, briefs, strict=True)]
+    def _texts(self, rows: Sequence[Row]) -> dict[str, Text]:
+        """Return the text of each user, as far as there is one."""
+        # Users with equal briefs share texts, so that a copywriter who is paid by the piece writes each once.
+        briefs: dict[_Key, Brief] = {}
+        keys: dict[str, _Key] = {}
+        for row in rows:
+            brief = self._brief(row)
+            key = keys[row["user_id"]] = (brief.fingerprint, self._number(row))
+            briefs[key] = brief
+        if not briefs:
+            return {}
+        written = self._copywriter.write([*briefs.values()], [number for _, number in briefs])
+        texts = {key: self._checked(key, briefs[key], text) for key, text in zip(briefs, written, strict=True) if text}
+        return {user_id: texts[key] for user_id, key in keys.items() if key in texts}
 
-    def _checked(self, brief: Brief, copy: Copy) -> tuple[Copy, str]:
-        if not validate(copy, brief, self._brand):
-            return copy, self._copywriter.name
-        self._counts["replaced"] += 1
-        if brief.variant not in self._fallback.variants:
-            brief = brief.model_copy(update={"variant": self._fallback.variants[0]})
-        [replacement] = self._fallback.write([brief])
-        if violations := validate(replacement, brief, self._brand):
-            codes = ", ".join(violation.code for violation in violations)
-            raise CopyTemplateError(f"the template {replacement.subject!r} does not suit {self._brand.name}: {codes}")
-        return replacement, self._fallback.name
+    def _record(self, rows: Sequence[Row], texts: Mapping[str, Text]) -> None:
+        if silent := [self._email(row) for row in rows if row["decision"] == "hold_out"]:
+            self._counts["held_out"] += self._ledger.record_hold_outs(silent, self._now)
+        if drafts := [self._email(row, texts[row["user_id"]]) for row in rows if row["decision"] == "mail"]:
+            self._counts["written"] += self._ledger.create_drafts(drafts, self._now)
+            self._by_variant.update(draft.variant for draft in drafts if draft.variant is not None)
+
+    def _postpone(self, rows: Sequence[Row]) -> None:
+        if rows:
+            self._counts["postponed"] += len(rows)
+            first = min(row["changed_seq"] for row in rows)
+            self.postponed_from = first if self.postponed_from is None else min(first, self.postponed_from)
+
+    def _checked(self, key: _Key, brief: Brief, text: Text) -> Text:
+        """Let no text pass that breaks a rule, whoever wrote it and whenever."""
+        failures = text.failures or tuple(violation.code for violation in validate(text.copy, brief, self._brand))
+        if failures and key not in self._replaced:
+            self._replaced.add(key)
+            self._failures.update(set(failures))
+        if not failures or text.failures:
+            return text
+        return Text(self._fallback.stand_in(brief), self._fallback.name, text.provenance, failures)
 
     def _brief(self, row: Row) -> Brief:
         return make_brief(
@@ -158,12 +208,17 @@ class _DraftWriter:
             emails_this_silence=row["touches_since_order"],
             variant=self._variant(row),
             brand=self._brand,
+            catalogue=self._catalogue,
+            as_of=self._now.date(),
         )
 
     def _variant(self, row: Row) -> str:
         return assign_variant(row["user_id"], self._campaign, self._copywriter.variants)
 
-    def _email(self, row: Row, copy: Copy | None = None, copywriter: str | None = None) -> NewEmail:
+    def _number(self, row: Row) -> int:
+        return text_number(row["user_id"], self._campaign, self._copywriter.texts_per_brief)
+
+    def _email(self, row: Row, text: Text | None = None) -> NewEmail:
         # The hold-out has the variant that it would have got: what a variant's effect is compared with.
         return NewEmail(
             user_id=row["user_id"],
@@ -175,8 +230,9 @@ class _DraftWriter:
             value_at_risk=row["value_at_risk"],
             decided_at=row["decided_at"].replace(tzinfo=timezone.utc),
             variant=self._variant(row),
-            copy=None if copy is None else copy.model_dump(mode="json"),
-            copywriter=copywriter,
+            copy=None if text is None else text.copy.model_dump(mode="json"),
+            copywriter=None if text is None else text.author,
+            provenance=None if text is None else text.record(),
         )
 
 

@@ -1,4 +1,5 @@
 -- Who is to be written to or held out, with the facts that the brief needs. Changes up to `after` were seen before.
+-- The most valuable first: a budget that ends early leaves the others over.
 SELECT
     c.user_id,
     u.address_key,
@@ -8,6 +9,7 @@ SELECT
     c.value_at_risk,
     c.step,
     c.decided_at,
+    c.changed_seq,
     u.preferred_categories,
     u.order_days,
     u.average_order_value,
@@ -16,3 +18,4 @@ SELECT
 FROM at_risk_cohorts AS c
 INNER JOIN raw_users AS u ON c.user_id = u.user_id
 WHERE c.decision IN ('mail', 'hold_out') AND c.changed_seq > $after
+ORDER BY c.value_at_risk DESC, c.user_id

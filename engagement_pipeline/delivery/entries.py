@@ -32,6 +32,7 @@ class NewEmail:
     variant: str | None = None
     copy: Mapping[str, Any] | None = None
     copywriter: str | None = None
+    provenance: Mapping[str, Any] | None = None
 
     @property
     def email_id(self) -> str:

@@ -22,6 +22,8 @@ emails = sa.Table(
     # The copy with its placeholders, no name in it; rendered when it is sent or looked at. Empty for the hold-out.
     sa.Column("copy", sa.JSON),
     sa.Column("copywriter", sa.String(64)),
+    # Of generated copy, see `Text.record`.
+    sa.Column("provenance", sa.JSON(none_as_null=True)),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("claimed_by", sa.String(64)),
     sa.Column("claimed_until", UtcDateTime),

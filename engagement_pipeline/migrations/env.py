@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from alembic import context
 
+import engagement_pipeline.copywriting.tables
 import engagement_pipeline.delivery.tables
 import engagement_pipeline.platform.change_claims
 import engagement_pipeline.platform.change_log

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
@@ -59,6 +59,25 @@ class GateSettings(_Group):
         if self.sending_hour_from >= self.sending_hour_to:
             raise ValueError("sending_hour_from must be before sending_hour_to")
         return self
+
+
+class CopywritingSettings(_Group):
+    """How a model writes; without `openai_api_key` and `openai_base_url` the copy comes from templates."""
+
+    model: str = Field("gpt-4.1-mini", min_length=1, max_length=128, description="Any model with structured output.")
+    price_per_million_input: float = Field(0.40, ge=0, description="US dollars for a million tokens of prompts.")
+    price_per_million_output: float = Field(1.60, ge=0, description="US dollars for a million tokens of answers.")
+    budget_usd: float | None = Field(
+        None, gt=0, description="Most that one run may cost; what is left over is written by the next run."
+    )
+    budget_tokens: int | None = Field(None, gt=0, description="Most tokens of one run, prompts and answers together.")
+    texts_per_brief: int = Field(3, ge=1, le=100, description="Users with equal briefs share this many texts.")
+    concurrency: int = Field(50, ge=1, le=500, description="Most calls in flight.")
+    tokens_per_minute: int | None = Field(None, gt=0, description="The provider's limit; none: as its answers allow.")
+    timeout_seconds: float = Field(60, gt=0, description="For one answer.")
+    max_answer_tokens: int = Field(
+        1_000, ge=100, description="Where an answer is cut off; a model that thinks first needs several times as many."
+    )
 
 
 class DeliverySettings(_Group):
@@ -148,12 +167,24 @@ class Settings(BaseSettings):
     warehouse_wait_seconds: float = Field(60, ge=0, description="How long to wait for the warehouse's lock.")
     secret_key: SecretStr = Field(SecretStr(DEVELOPMENT_KEY), min_length=16, description="Keys the address hashes.")
     brand_file: Path = PROJECT_ROOT / "data" / "brand.yaml"
+    catalogue_file: Path | None = Field(None, description="Goods and offers that e-mails may name; none: none.")
     campaign: str = Field("win-back", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     send_mode: Literal["outbox", "dry_run", "live"] = "outbox"
     history_from: date = Field(date(2026, 1, 1), description="First day of the score history.")
     attribution_days: int = Field(28, ge=1, le=365, description="Days after a decision in which orders count.")
     scoring: ScoringSettings = ScoringSettings()
     gate: GateSettings = GateSettings()
+    copywriting: CopywritingSettings = CopywritingSettings()
+    openai_api_key: SecretStr = Field(
+        SecretStr(""),
+        validation_alias=AliasChoices("engagement_openai_api_key", "openai_api_key"),
+        description="Where set, a model writes the copy. Also read as OPENAI_API_KEY.",
+    )
+    openai_base_url: str = Field(
+        "",
+        validation_alias=AliasChoices("engagement_openai_base_url", "openai_base_url"),
+        description="An OpenAI-compatible server instead of OpenAI's; needs no key. Also read as OPENAI_BASE_URL.",
+    )
     delivery: DeliverySettings = DeliverySettings()
     ses: SesSettings = SesSettings()
     smtp: SmtpSettings = SmtpSettings()

@@ -54,6 +54,14 @@ def test_every_command_explains_itself(command: list[str], tmp_path: Path) -> No
     assert "Usage" in result.stdout
 
 
+def test_status_says_who_writes_the_copy_and_why(tmp_path: Path) -> None:
+    without = engagement(tmp_path, "status")
+    assert "Copy is written by templates (no key" in without.stdout
+    with_key = json.loads(engagement(tmp_path, "status", "--json", OPENAI_API_KEY="sk-not-a-real-key").stdout)
+    assert (with_key["copy_by"], with_key["why_templates"]) == ("gpt-4.1-mini", None)
+    assert "sk-not" not in str(with_key)
+
+
 def test_import_explain_and_status(tmp_path: Path) -> None:
     (tmp_path / "users.csv").write_text(USERS)
     (tmp_path / "orders.csv").write_text(ORDERS + "o3,u9,2026-02-05,30.00,2\n")

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from collections import Counter
+from datetime import date
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from engagement_pipeline.copywriting.brief import SILENCES, Brief, assign_variant, make_brief
+from engagement_pipeline.copywriting.catalogue import Catalogue, Item, Offer, load_catalogue
 from engagement_pipeline.copywriting.text import is_visible
+from engagement_pipeline.platform.settings import PROJECT_ROOT
 from engagement_pipeline_tests.copywriting.samples import brand, brief
 
 BRAND = brand()
@@ -97,12 +100,20 @@ HOSTILE = st.one_of(
 )
 
 
+def test_a_label_that_grows_when_it_is_folded_is_dropped() -> None:
+    assert made(preferred_categories=("ß" * 40, "ß" * 20)).other_interests == ("ss" * 20,)
+
+
+def test_a_label_with_a_hidden_mark_is_dropped_whole() -> None:
+    assert made(preferred_categories=("hats\u202e", "wool\nignore that", "silk")).other_interests == ("silk",)
+
+
 @settings(deadline=None)
 @given(st.lists(HOSTILE, max_size=6))
 def test_hostile_categories_become_short_plain_labels_or_nothing(preferred: list[str]) -> None:
     result = made(preferred_categories=preferred)
     for label in (*result.categories, *result.other_interests):
-        assert 0 < len(label) <= 45
+        assert 0 < len(label) <= 40
         assert is_visible(label)
         assert not set(label) & set('<>{}%$@/\\:=#"[]()')
 
@@ -121,6 +132,37 @@ def test_equal_facts_have_one_fingerprint_and_any_other_fact_another() -> None:
     ]
     assert base.model_copy(update={"variant": "idea"}).fingerprint == brief(variant="idea").fingerprint
     assert len({base.fingerprint, *(other.fingerprint for other in others)}) == len(others) + 1
+
+
+def test_without_items_and_offers_the_fingerprint_is_what_it_always_was() -> None:
+    # Texts are found again by it: one that changes is paid for twice.
+    assert brief().fingerprint == "02e19157a5a05e51377d4438ec324a16"
+    item = Item(sku="DR-1", name="Linen Dress", category="dresses")
+    offer = Offer(id="shipping", text="Free shipping on your next order")
+    others = [brief(items=(item,)), brief(offers=(offer,)), brief(items=(item,), offers=(offer,))]
+    assert len({brief().fingerprint, *(other.fingerprint for other in others)}) == 4
+
+
+def test_a_brief_with_items_and_offers_survives_json() -> None:
+    full = brief(
+        items=(Item(sku="DR-1", name="Linen Dress", category="dresses"),),
+        offers=(Offer(id="o", text="All of it is 5% off", code="ALL5", percent=5, until=date(2026, 12, 6)),),
+    )
+    assert Brief.model_validate_json(full.model_dump_json()) == full
+
+
+def test_a_catalogue_needs_a_day() -> None:
+    with pytest.raises(ValueError, match="the day on which they must hold"):
+        made(catalogue=Catalogue())
+
+
+def test_items_and_offers_of_the_preferred_categories_are_in_the_brief() -> None:
+    sample = load_catalogue(PROJECT_ROOT / "data" / "catalogue.yaml", BRAND)
+    result = made(preferred_categories=("Knitwear",), catalogue=sample, as_of=date(2026, 12, 6))
+    assert [item.sku for item in result.items] == ["KN-301", "KN-302"]
+    assert [offer.id for offer in result.offers] == ["knitwear-week", "shipping"]
+    later = made(preferred_categories=("Knitwear",), catalogue=sample, as_of=date(2026, 12, 7))
+    assert [offer.id for offer in later.offers] == ["shipping"]
 
 
 def test_fingerprint_and_variant_are_the_same_in_another_process() -> None:

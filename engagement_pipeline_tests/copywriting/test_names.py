@@ -50,6 +50,8 @@ def test_a_name_is_greeted(name: str, expected: str) -> None:
         "Ann\x00",
         "Ann\u202eeeL",
         "Ann\u200b",
+        "\u3164",
+        "Ann\u2800Lee",
         "Ann\u2028Lee",
         "{{ config }}",
         "{{first_name}}",

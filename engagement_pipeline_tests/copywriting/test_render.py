@@ -111,7 +111,7 @@ def test_every_template_renders_for_everyone() -> None:
     ):
         (text,) = WRITER.write([brief(variant=variant, silence=silence, number=number, categories=taste)])
         for name in ("Ann", None):
-            email = RENDERER.render(text, Recipient(name), LINKS)
+            email = RENDERER.render(text.copy, Recipient(name), LINKS)
             assert "{{" not in email.subject + email.preheader + email.html + email.text
             assert not re.search(r" [,.!?]|,,|  ", email.subject + email.preheader + Page(email.html).words)
             assert email.subject[0].isupper()
@@ -148,7 +148,7 @@ def test_no_name_or_category_breaks_markup_or_reaches_a_header(name: str, prefer
         variant="note",
         brand=BRAND,
     )
-    email = RENDERER.render(WRITER.write([about])[0], Recipient(name), LINKS)
+    email = RENDERER.render(WRITER.write([about])[0].copy, Recipient(name), LINKS)
     assert Page(email.html).tags == SHAPE
     assert Page(email.html).links == [LINKS.call_to_action, LINKS.unsubscribe]
     for line in (email.subject, email.preheader):

@@ -70,8 +70,8 @@ def email_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The HTML part of an .eml file as the outbox writes it."""
     folder = tmp_path_factory.mktemp("outbox")
     writer = TemplateCopywriter(BRAND)
-    (copy,) = writer.write([brief(variant=writer.variants[0], categories=("denim", "tops"))])
-    email = Renderer(BRAND).render(copy, Recipient("Bartholomew"), LINKS)
+    (text,) = writer.write([brief(variant=writer.variants[0], categories=("denim", "tops"))])
+    email = Renderer(BRAND).render(text.copy, Recipient("Bartholomew"), LINKS)
     message = Message(
         EMAIL_ID, BRAND.from_address, "b@example.com", email.subject, email.html, email.text, LINKS.unsubscribe, NOW
     )

@@ -8,7 +8,7 @@ import yaml
 from engagement_pipeline.copywriting import template
 from engagement_pipeline.copywriting.brand import Brand, load_brand
 from engagement_pipeline.copywriting.brief import HISTORIES, LAST_NUMBER, SILENCES, Brief
-from engagement_pipeline.copywriting.copy import Copy, Copywriter
+from engagement_pipeline.copywriting.copy import Copy, Copywriter, Spending
 from engagement_pipeline.copywriting.template import CopyTemplateError, TemplateCopywriter
 from engagement_pipeline.copywriting.validation import validate
 from engagement_pipeline_tests.copywriting.samples import brand, brief, write_brand
@@ -33,7 +33,7 @@ def every_taste(of: Brand) -> list[tuple[str, ...]]:
 
 
 def faults(of: Brand, briefs: list[Brief]) -> list[object]:
-    copies = TemplateCopywriter(of).write(briefs)
+    copies = [text.copy for text in TemplateCopywriter(of).write(briefs)]
     return [(copy, found) for copy, about in zip(copies, briefs, strict=True) if (found := validate(copy, about, of))]
 
 
@@ -41,6 +41,7 @@ def test_it_is_a_copywriter_with_two_styles_to_compare() -> None:
     writer: Copywriter = WRITER
     assert writer.name == "template"
     assert writer.variants == ("note", "idea")
+    assert writer.spent == Spending()
 
 
 @pytest.mark.parametrize("history", HISTORIES)
@@ -50,7 +51,7 @@ def test_everything_it_writes_passes_the_validator(history: str) -> None:
 
 def test_it_writes_differently_by_silence_taste_number_history_and_variant() -> None:
     def body(**changes: Any) -> Copy:
-        return WRITER.write([brief(**changes)])[0]
+        return WRITER.write([brief(**changes)])[0].copy
 
     assert len({body(silence=silence).paragraphs for silence in SILENCES}) == len(SILENCES)
     assert len({body(number=number).subject for number in (1, 2, 3)}) == 3
@@ -79,8 +80,8 @@ def test_a_brand_that_uses_every_length_to_the_full_still_fits() -> None:
         categories=[{"name": letter * 30, "idea": "I" + "i" * 158 + "."} for letter in "abc"],
     )
     names = tuple(category.name for category in wide.categories)
-    for copy in TemplateCopywriter(wide).write(all_briefs(wide, [(), names[:1], names])):
-        assert len(copy.subject) <= 70
+    for text in TemplateCopywriter(wide).write(all_briefs(wide, [(), names[:1], names])):
+        assert len(text.copy.subject) <= 70
 
 
 def test_a_brand_without_categories_is_written_for() -> None:
@@ -96,6 +97,10 @@ def test_a_phrase_that_the_brand_forbids_in_a_template_is_found_at_once() -> Non
 def test_a_variant_without_templates_is_an_error() -> None:
     with pytest.raises(CopyTemplateError, match="no template for variant 'poem'"):
         WRITER.write([brief(variant="poem")])
+
+
+def test_it_stands_in_for_a_copywriter_with_styles_of_its_own() -> None:
+    assert WRITER.stand_in(brief(variant="poem")) == WRITER.stand_in(brief(variant="note"))
 
 
 def own_templates(folder: Path, **changes: Any) -> Brand:
@@ -122,7 +127,7 @@ def email(**changes: Any) -> dict[str, Any]:
 def test_a_brand_can_bring_its_own_templates(tmp_path: Path) -> None:
     writer = TemplateCopywriter(own_templates(tmp_path, emails=[email()]))
     assert writer.variants == ("plain",)
-    assert writer.write([brief(variant="plain")])[0].subject == "Hello from Stitch Fix"
+    assert writer.write([brief(variant="plain")])[0].copy.subject == "Hello from Stitch Fix"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import duckdb
 
 from engagement_pipeline.defs.assets import DAILY, MARKETING_TEAM, REACTION, WAREHOUSE_POOL
 from engagement_pipeline.defs.assets.scores import Extent
-from engagement_pipeline.defs.metadata import ledger_metadata, markdown_bars, table_metadata
+from engagement_pipeline.defs.metadata import copy_metadata, ledger_metadata, markdown_bars, table_metadata
 from engagement_pipeline.defs.resources import WarehouseResource
 from engagement_pipeline.delivery import breaker, mirror
 from engagement_pipeline.delivery.drafts import write_drafts
@@ -34,15 +34,17 @@ def generated_emails(
     config: Extent, warehouse: WarehouseResource, pipeline: dg.ResourceParam[Pipeline]
 ) -> dg.MaterializeResult[None]:
     """A draft in the ledger for each user to be mailed, and a row for each held out; each is created once."""
+    copywriter = pipeline.copywriter
     with warehouse.get_connection() as con:
         report = write_drafts(
             con,
             pipeline.ledger,
-            pipeline.copywriter,
+            copywriter,
             pipeline.brand,
             pipeline.settings,
             pipeline.now(),
             full=config.full,
+            catalogue=pipeline.catalogue,
         )
     return dg.MaterializeResult(
         metadata={
@@ -50,9 +52,10 @@ def generated_emails(
             "drafts_written": report.written,
             "held_out": report.held_out,
             "existing": report.existing,
-            "replaced_by_template": report.replaced,
-            "copywriter": pipeline.copywriter.name,
+            "left_to_the_next_run": report.postponed,
+            "copywriter": copywriter.name,
             "by_variant": markdown_bars(report.by_variant, "variant"),
+            **copy_metadata(report, pipeline.why_template),
         }
     )
 

@@ -1,0 +1,84 @@
+"""Generated texts, kept for ever under what they were made from: the first that is stored stands."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from engagement_pipeline.copywriting.copy import Copy
+from engagement_pipeline.copywriting.openai.answers import Usage
+from engagement_pipeline.copywriting.tables import copy_texts
+from engagement_pipeline.platform.sql import Database, Prepared
+
+_AT_ONCE: Final = 500
+# Once for each answer, on the thread that all calls in flight share.
+_KEEP_SQLITE: Final = Prepared(sqlite.insert(copy_texts).on_conflict_do_nothing())
+_KEEP_POSTGRESQL: Final = Prepared(postgresql.insert(copy_texts).on_conflict_do_nothing())
+
+
+class TextKey(NamedTuple):
+    """What a text is made from: with an equal key it is the same text."""
+
+    fingerprint: str
+    prompt_version: str
+    model: str
+    number: int
+
+
+@dataclass(frozen=True)
+class StoredText:
+    """A text that was paid for; without a copy where the model failed at it, with the codes of what was wrong."""
+
+    key: TextKey
+    copy: Copy | None
+    failures: tuple[str, ...]
+    usage: Usage
+    cost_usd: float
+
+
+class TextStore:
+    """The texts in the operational store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, keys: Iterable[TextKey]) -> dict[TextKey, StoredText]:
+        """Return those that exist."""
+        wanted = set(keys)
+        fingerprints = sorted({key.fingerprint for key in wanted})
+        found = {}
+        with self._database.read() as connection:
+            for first in range(0, len(fingerprints), _AT_ONCE):
+                chunk = fingerprints[first : first + _AT_ONCE]
+                for row in connection.execute(sa.select(copy_texts).where(copy_texts.c.fingerprint.in_(chunk))):
+                    text = _text(row)
+                    if text.key in wanted:
+                        found[text.key] = text
+        return found
+
+    def keep(self, text: StoredText, now: datetime) -> StoredText:
+        """Store a text unless there is one under its key; return the one that stands."""
+        row = {
+            **text.key._asdict(),
+            "copy": None if text.copy is None else text.copy.model_dump(mode="json"),
+            "failures": list(text.failures),
+            **text.usage._asdict(),
+            "cost_usd": text.cost_usd,
+            "written_at": now,
+        }
+        with self._database.write_lean() as lean:
+            is_new = lean.execute(_KEEP_SQLITE if lean.is_sqlite else _KEEP_POSTGRESQL, row)
+        return text if is_new else self.find([text.key])[text.key]
+
+
+def _text(row: sa.Row[Any]) -> StoredText:
+    return StoredText(
+        key=TextKey(row.fingerprint, row.prompt_version, row.model, row.number),
+        copy=None if row.copy is None else Copy.model_validate(row.copy),
+        failures=tuple(row.failures),
+        usage=Usage(row.input_tokens, row.output_tokens),
+        cost_usd=row.cost_usd,
+    )

@@ -1,0 +1,73 @@
+"""A catalogue on its way from the settings into the briefs that drafts are written by."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from engagement_pipeline.copywriting.brief import Brief
+from engagement_pipeline.copywriting.catalogue import CatalogueError
+from engagement_pipeline.copywriting.copy import Text
+from engagement_pipeline.copywriting.template import TemplateCopywriter
+from engagement_pipeline.delivery.drafts import write_drafts
+from engagement_pipeline.pipeline import Pipeline
+from engagement_pipeline.platform.settings import PROJECT_ROOT, Settings
+from engagement_pipeline.platform.sql import Database
+from engagement_pipeline_tests.conftest import NOW
+from engagement_pipeline_tests.delivery.parts import silent_user
+from engagement_pipeline_tests.delivery.test_drafts import BRAND, Rooms
+
+CATALOGUE_FILE = PROJECT_ROOT / "data" / "catalogue.yaml"
+
+
+class Reading(TemplateCopywriter):
+    """Keeps the briefs that it was given."""
+
+    def write(self, briefs: Sequence[Brief], numbers: Sequence[int] | None = None) -> list[Text]:
+        self.read = list(briefs)
+        return super().write(briefs, numbers)
+
+
+def briefs(con: duckdb.DuckDBPyConnection, database: Database, catalogue_file: Path | None) -> list[Brief]:
+    rooms = Rooms(con, database)
+    rooms.parts.add_users([silent_user(number) for number in range(3)], NOW)
+    rooms.decide(NOW, full=True)
+    settings = Settings(catalogue_file=catalogue_file)
+    copywriter = Reading(BRAND)
+    catalogue = Pipeline(settings).catalogue
+    report = write_drafts(con, rooms.parts.ledger, copywriter, BRAND, settings, NOW, full=True, catalogue=catalogue)
+    assert report.written == 3
+    return copywriter.read
+
+
+def test_without_the_setting_nothing_may_be_named(con: duckdb.DuckDBPyConnection, database: Database) -> None:
+    assert not any(brief.items or brief.offers for brief in briefs(con, database, None))
+
+
+def test_a_brief_has_the_items_of_its_categories_and_the_offers_of_the_day(
+    con: duckdb.DuckDBPyConnection, database: Database, tmp_path: Path
+) -> None:
+    file = tmp_path / "catalogue.yaml"
+    yesterday, today = NOW.date() - timedelta(days=1), NOW.date()
+    file.write_text(
+        "items: [{sku: DR-1, name: Linen Dress, category: dresses}, {sku: SH-1, name: Loafer, category: shoes}]\n"
+        f"offers: [{{id: over, text: All of it 5% off, until: {yesterday}}},"
+        f" {{id: now, text: Free shipping on your next order, until: {today}}}]\n",
+        encoding="utf-8",
+    )
+    for brief in briefs(con, database, file):
+        assert [item.sku for item in brief.items] == ["DR-1"]
+        assert [offer.id for offer in brief.offers] == ["now"]
+
+
+def test_a_fault_in_the_file_is_named_before_anything_is_written(tmp_path: Path) -> None:
+    file = tmp_path / "catalogue.yaml"
+    file.write_text("items: 7\n", encoding="utf-8")
+    with pytest.raises(CatalogueError, match=r"catalogue\.yaml: items: "):
+        _ = Pipeline(Settings(catalogue_file=file)).catalogue
+
+
+def test_the_example_can_be_set() -> None:
+    assert Pipeline(Settings(catalogue_file=CATALOGUE_FILE)).catalogue is not None
