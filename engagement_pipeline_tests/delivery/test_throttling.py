@@ -148,7 +148,16 @@ def total(reports: list[SendReport], what: str) -> int:
     return sum(getattr(report, what) for report in reports)
 
 
-@pytest.mark.parametrize("senders", [1, 2])
+@pytest.mark.parametrize(
+    ("database", "senders"),
+    [
+        ("sqlite", 1),
+        ("postgresql", 2),
+        pytest.param("sqlite", 2, marks=pytest.mark.soak),
+        pytest.param("postgresql", 1, marks=pytest.mark.soak),
+    ],
+    indirect=["database"],
+)
 def test_an_smtp_server_that_throttles_half_of_all_calls(
     database: Database, smtp_server: SmtpServer, senders: int
 ) -> None:
@@ -166,11 +175,8 @@ def test_an_smtp_server_that_throttles_half_of_all_calls(
     keeps_the_pace(run, allowed=50, lanes=4 * senders)
 
 
-@pytest.mark.parametrize("senders", [1, 2])
+@pytest.mark.parametrize(("database", "senders"), [("sqlite", 2), ("postgresql", 1)], indirect=["database"])
 def test_ses_that_throttles_half_of_all_calls(database: Database, fault_proxy: FaultProxy, senders: int) -> None:
-    if database.is_sqlite is (senders == 1):
-        pytest.skip("each store and each number of senders once is enough: SMTP tries them all")
-
     def run() -> Witness:
         ses_allows(fault_proxy, per_second=30)
         witness = Witness(fault_proxy.faults, SEND_EMAIL, half(TOO_FAST))
@@ -183,11 +189,8 @@ def test_ses_that_throttles_half_of_all_calls(database: Database, fault_proxy: F
     keeps_the_pace(run, allowed=30, lanes=4 * senders)
 
 
-@pytest.mark.parametrize("senders", [1, 2])
+@pytest.mark.parametrize(("database", "senders"), [("sqlite", 1), ("postgresql", 2)], indirect=["database"])
 def test_a_server_that_answers_slowly(database: Database, smtp_server: SmtpServer, senders: int) -> None:
-    if database.is_sqlite is (senders == 2):
-        pytest.skip("each store and each number of senders once is enough")
-
     def run() -> Witness:
         witness = Witness(smtp_server.faults, "MAIL", lambda chance: Fault(delay=chance.uniform(0.2, 0.3)))
         parts = queue(database, 210)

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.integration
 USERS = 1_000
 
 
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.soak)], indirect=True)
 def test_a_thousand_users_get_a_valid_draft_each_and_every_token_is_counted(
     tmp_path: Path, con: duckdb.DuckDBPyConnection, database: Database
 ) -> None:
