@@ -17,7 +17,6 @@ from engagement_pipeline.delivery.mailer import PermanentError
 
 _header = HeaderRegistry()
 _LINE = 76
-_BREAK = "\r\n"
 _ONE_CLICK = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
 
 
@@ -68,16 +67,22 @@ class Message:
         return b"".join((head.encode("ascii"), *parts, f"--{boundary}--\r\n".encode("ascii")))
 
 
-@lru_cache(maxsize=1024)
 def _fold(name: str, value: str) -> str:
     """Encode and fold a header by the standard library's rules; plain short values, nearly all, need neither."""
     _one_line(value)
     if value.isascii() and len(name) + len(value) < 76 and "=?" not in value:
         return f"{name}: {value}\r\n"
+    return _folded(name, value)
+
+
+# Subjects come again, one for each first name. Plain values do not pass through here: addresses would push them out.
+@lru_cache(maxsize=1024)
+def _folded(name: str, value: str) -> str:
     if name == "Subject" and "=?" in value:
         # The parser would decode what looks encoded: a line break in it would begin a header, and words would be read
         # that nobody has checked. Encoded once more, it reads as it was written.
-        return f"{name}: {Header(value, 'utf-8', header_name=name).encode(linesep=_BREAK)}{_BREAK}"
+        encoded = Header(value, "utf-8", header_name=name).encode(linesep="\r\n")
+        return f"{name}: {encoded}\r\n"
     return _header(name, value).fold(policy=policy.SMTP)
 
 
