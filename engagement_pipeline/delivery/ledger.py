@@ -139,7 +139,6 @@ class SqlLedger:
     def recover(self, mailer: Mailer, now: datetime) -> Recovery:
         with self._database.read() as connection:
             in_hand = connection.execute(statements.IN_HAND).all()
-            holders = connection.execute(statements.HOLDERS).all()
         became: Counter[Status] = Counter()
         for row in in_hand:
             if row.claimed_until >= now and not is_gone(row.claimed_by):
@@ -149,12 +148,10 @@ class SqlLedger:
             with self._database.write_lean() as lean:
                 if bookkeeping.record(lean, row.claimed_by, outcome, now):
                     became[outcome.status] += 1
-        for holder in holders:
-            if is_gone(holder.claimed_by):
-                self.release(holder.claimed_by)
-                self.settle(holder.claimed_by, mailer, now)
-            elif holder.free_from is None or holder.free_from < now:
-                self.settle(holder.claimed_by, mailer, now)
+        for holder in self._left_behind(now):
+            if is_gone(holder):
+                self.release(holder)
+            self.settle(holder, mailer, now)
         sent = became["sent"] + became["delivered"]
         return Recovery(sent=sent, queued=became["queued"], unknown=became["unknown"])
 
@@ -228,7 +225,13 @@ class SqlLedger:
         return any(not is_gone(holder) for holder, free_from in self._holders() if free_from and free_from >= now)
 
     def has_leftovers(self, now: datetime) -> bool:
-        return any(is_gone(holder) or free_from is None or free_from < now for holder, free_from in self._holders())
+        return bool(self._left_behind(now))
+
+    def _left_behind(self, now: datetime) -> list[str]:
+        """Return holders of whom something is left: they are gone, or their time with it has run out."""
+        return [
+            holder for holder, free_from in self._holders() if is_gone(holder) or free_from is None or free_from < now
+        ]
 
     def _holders(self) -> list[tuple[str, datetime | None]]:
         with self._database.read() as connection:
