@@ -113,7 +113,8 @@ class Copywriter(Protocol):
     """Writes copy for briefs, for the length of one run.
 
     `name` stands with each draft; `variants` are the styles it can write in, compared by their effect. Users with equal
-    briefs share `texts_per_brief` texts, numbered from 0.
+    briefs share `texts_per_brief` texts, numbered from 0. Where `wording` is the same, so are the words that can come
+    out: prompts, templates, brand, model.
     """
 
     @property
@@ -121,6 +122,9 @@ class Copywriter(Protocol):
 
     @property
     def variants(self) -> tuple[str, ...]: ...
+
+    @property
+    def wording(self) -> str: ...
 
     @property
     def texts_per_brief(self) -> int: ...

@@ -77,6 +77,7 @@ class TemplateCopywriter:
         self._brand = brand
         self._templates = _load(brand)
         self.variants = tuple(dict.fromkeys(email.variant for email in self._templates.emails))
+        self.wording = f"{self._templates.model_dump_json()}\0{brand.model_dump_json()}"
 
     def write(self, briefs: Sequence[Brief], numbers: Sequence[int] | None = None) -> list[Text]:
         """Return one text per brief, in their order; a brief has only one.

@@ -44,6 +44,7 @@ COLUMNS = {
     "campaign": "Name of the campaign.",
     "variant": "Which version of the copy.",
     "copywriter": "Who wrote the copy.",
+    "edition": "All the words that its copywriter could have chosen; what a person approves.",
     "provenance": "Of generated copy: prompt, model, tokens and cost; what failed where a template stands in.",
     "copy": "What it says, with a placeholder for the name; empty for the hold-out.",
     "claimed_by": "The sender that holds the row.",

@@ -150,6 +150,7 @@ def _row(email: NewEmail, status: Status, now: datetime) -> dict[str, object]:
         "copy": email.copy,
         "copywriter": email.copywriter,
         "provenance": email.provenance,
+        "edition": email.edition,
         "attempts": 0,
         "decided_at": email.decided_at,
         "created_at": now,

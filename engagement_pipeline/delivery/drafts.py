@@ -16,6 +16,7 @@ from engagement_pipeline.copywriting.brand import Brand
 from engagement_pipeline.copywriting.brief import Brief, assign_variant, make_brief
 from engagement_pipeline.copywriting.catalogue import Catalogue
 from engagement_pipeline.copywriting.copy import Copywriter, Spending, Text, text_number
+from engagement_pipeline.copywriting.edition import edition_of
 from engagement_pipeline.copywriting.template import TemplateCopywriter
 from engagement_pipeline.copywriting.validation import validate
 from engagement_pipeline.delivery.entries import NewEmail
@@ -117,6 +118,7 @@ class _DraftWriter:
         self._fallback = fallback
         self._brand = brand
         self._catalogue = catalogue
+        self._edition = edition_of(copywriter, catalogue)
         self._campaign = campaign
         self._median = median_order_value
         self._now = now
@@ -233,6 +235,7 @@ class _DraftWriter:
             copy=None if text is None else text.copy.model_dump(mode="json"),
             copywriter=None if text is None else text.author,
             provenance=None if text is None else text.record(),
+            edition=None if text is None else self._edition,
         )
 
 

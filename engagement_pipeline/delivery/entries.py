@@ -33,6 +33,7 @@ class NewEmail:
     copy: Mapping[str, Any] | None = None
     copywriter: str | None = None
     provenance: Mapping[str, Any] | None = None
+    edition: str | None = None
 
     @property
     def email_id(self) -> str:

@@ -24,6 +24,8 @@ emails = sa.Table(
     sa.Column("copywriter", sa.String(64)),
     # Of generated copy, see `Text.record`.
     sa.Column("provenance", sa.JSON(none_as_null=True)),
+    # See `copywriting.edition`: what a person approves. Empty for rows from before there were editions.
+    sa.Column("edition", sa.String(16)),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("claimed_by", sa.String(64)),
     sa.Column("claimed_until", UtcDateTime),

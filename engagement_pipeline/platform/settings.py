@@ -78,6 +78,19 @@ class CopywritingSettings(_Group):
     max_answer_tokens: int = Field(
         1_000, ge=100, description="Where an answer is cut off; a model that thinks first needs several times as many."
     )
+    batch_above: int | None = Field(
+        1_000,
+        ge=0,
+        description="A daily run that wants more texts than this has them written as batches, at half the price; none: "
+        "always asks directly. A server without batches is asked directly anyway.",
+    )
+    batch_until_hour: int = Field(
+        11,
+        ge=0,
+        le=23,
+        description="Hour (UTC) at which what batches have not answered is asked directly: an hour or two before your "
+        "first users' sending hours begin.",
+    )
 
 
 class DeliverySettings(_Group):
@@ -169,6 +182,9 @@ class Settings(BaseSettings):
     brand_file: Path = PROJECT_ROOT / "data" / "brand.yaml"
     catalogue_file: Path | None = Field(None, description="Goods and offers that e-mails may name; none: none.")
     campaign: str = Field("win-back", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    needs_approval: bool = Field(
+        False, description="The campaign's e-mails wait until somebody has approved what they say: `engagement copy`."
+    )
     send_mode: Literal["outbox", "dry_run", "live"] = "outbox"
     history_from: date = Field(date(2026, 1, 1), description="First day of the score history.")
     attribution_days: int = Field(28, ge=1, le=365, description="Days after a decision in which orders count.")

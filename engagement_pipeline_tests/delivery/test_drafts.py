@@ -124,6 +124,7 @@ class Boastful:
 
     name = "boastful"
     variants = ("loud",)
+    wording = "loud words"
     texts_per_brief = 1
     spent = Spending(answers=1, cost_usd=0.5)
 
@@ -148,6 +149,7 @@ class Tired:
 
     name = "tired"
     variants = ("note",)
+    wording = "few words"
     spent = Spending()
 
     def __init__(self, strength: int, texts_per_brief: int = 1) -> None:

@@ -59,6 +59,7 @@ class OpenAICopywriter:
         self._unreachable: str | None = None
         self.variants = tuple(self._prompt.styles)
         self.texts_per_brief = self._settings.texts_per_brief
+        self.wording = "\0".join((self._settings.model, self._prompt.version, fallback.wording))
 
     @property
     def spent(self) -> Spending:
