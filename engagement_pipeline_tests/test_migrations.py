@@ -1,17 +1,30 @@
 """The migrations build exactly the tables that the code declares."""
 
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 
 import engagement_pipeline.copywriting.tables
 import engagement_pipeline.delivery.tables
+import engagement_pipeline.migrations
+import engagement_pipeline.platform.audit
 import engagement_pipeline.platform.change_claims
 import engagement_pipeline.platform.change_log
+import engagement_pipeline.platform.idempotency
+import engagement_pipeline.platform.published
 import engagement_pipeline.platform.run_failures
+import engagement_pipeline.platform.run_marks
 import engagement_pipeline.scoring.tables
-import engagement_pipeline.users.tables  # noqa: F401
+import engagement_pipeline.users.tables
+import engagement_pipeline.web.security.tables
 from engagement_pipeline.migrations import upgrade
 from engagement_pipeline.platform.sql import Database, metadata
+from engagement_pipeline_tests.conftest import NOW
+from engagement_pipeline_tests.users.builders import store_of, user
 
 
 def test_migrated_schema_equals_the_declared_one(database: Database) -> None:
@@ -23,3 +36,22 @@ def test_upgrade_twice_changes_nothing(database: Database) -> None:
     upgrade(database)
     with database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_names_that_are_there_already_can_be_searched_for(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'engagement.db'}")
+    upgrade(database)
+    store_of(database).put_users([user("u1", name="Zoë  Ångström"), user("u2", name=None)], NOW)
+    with database.write() as connection:
+        migrate(connection, "0004")
+        migrate(connection, "head")
+        found = connection.execute(sa.text("SELECT search_name, search_surname FROM users ORDER BY user_id")).all()
+    database.close()
+    assert [tuple(row) for row in found] == [("zoe angstrom", "angstrom"), (None, None)]
+
+
+def migrate(connection: sa.Connection, target: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(engagement_pipeline.migrations.__file__).parent))
+    config.attributes["connection"] = connection
+    (command.downgrade if target != "head" else command.upgrade)(config, target)

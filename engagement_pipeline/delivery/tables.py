@@ -36,6 +36,9 @@ emails = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("sent_at", UtcDateTime),
     sa.Column("updated_at", UtcDateTime, nullable=False),
+    # A person who asked for this very e-mail, and the gate's reasons that were set aside for it.
+    sa.Column("requested_by", sa.String(64)),
+    sa.Column("overrides", sa.JSON(none_as_null=True)),
     sa.UniqueConstraint("user_id", "campaign", "step"),
     sa.Index("ix_emails_status_value_at_risk", "status", "value_at_risk"),
     sa.Index("ix_emails_address_key_sent_at", "address_key", "sent_at"),
@@ -48,6 +51,10 @@ emails = sa.Table(
         postgresql_where=sa.text("claimed_by IS NOT NULL"),
     ),
     sa.Index("ix_emails_provider_message_id", "provider_message_id"),
+    # Lists are read by ranges of these, however far one pages.
+    sa.Index("ix_emails_created_at_email_id", "created_at", "email_id"),
+    sa.Index("ix_emails_status_created_at_email_id", "status", "created_at", "email_id"),
+    sa.Index("ix_emails_user_id_created_at", "user_id", "created_at"),
 )
 
 email_events = sa.Table(

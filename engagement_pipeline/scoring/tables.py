@@ -12,6 +12,8 @@ scores = sa.Table(
     sa.Column("band", sa.String(16), nullable=False),
     sa.Column("as_of", sa.Date, nullable=False),
     sa.Column("published_at", UtcDateTime, nullable=False),
+    sa.Index("ix_scores_score_user_id", "score", "user_id"),
+    sa.Index("ix_scores_band_score_user_id", "band", "score", "user_id"),
 )
 
 # One row: the last revision of the warehouse's scores that has been published here, committed with the rows.

@@ -8,11 +8,14 @@ import sqlalchemy as sa
 
 from engagement_pipeline.users.aggregates import Stated
 from engagement_pipeline.users.models import Order, OrderStatus, User
+from engagement_pipeline.users.searching import SearchColumns
+
+_SEARCHED = frozenset(SearchColumns._fields)
 
 
 @dataclass(frozen=True)
 class StoredUser:
-    """A user as the operational store holds it: one field per column of the `users` table.
+    """A user as the operational store holds it: one field per column of the `users` table that says something new.
 
     The representation leaves out who the user is, so that it may appear in a log.
     """
@@ -58,7 +61,7 @@ class StoredUser:
 
 def stored_user(row: sa.Row[Any]) -> StoredUser:
     """Read a row of the `users` table."""
-    values: dict[str, Any] = dict(row._mapping)
+    values: dict[str, Any] = {name: value for name, value in row._mapping.items() if name not in _SEARCHED}
     values["preferred_categories"] = tuple(values["preferred_categories"])
     values["touched_at"] = tuple(datetime.fromisoformat(moment) for moment in values["touched_at"])
     return StoredUser(**values)

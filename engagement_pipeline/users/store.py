@@ -25,6 +25,7 @@ from engagement_pipeline.users.rows import (
     stored_order,
     stored_user,
 )
+from engagement_pipeline.users.searching import search_columns
 from engagement_pipeline.users.tables import orders, users
 
 __all__ = ["SqlUserStore", "StoredUser", "Touches", "UnknownUserError", "WriteCounts", "record_touches"]
@@ -35,6 +36,8 @@ _DESCRIPTION_COLUMNS = (
     "email",
     "address_key",
     "name",
+    "search_name",
+    "search_surname",
     "preferred_categories",
     "consent",
     "time_zone",
@@ -189,6 +192,7 @@ class SqlUserStore:
         return {
             "user_id": user.user_id,
             **described(user),
+            **search_columns(user.name)._asdict(),
             "address_key": None if user.email is None else address_key(user.email, self._secret_key),
             **derived(stated, counted, stored.touched_at if stored else ()),
             "version": stored.version + 1 if stored else 1,

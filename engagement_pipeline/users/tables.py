@@ -4,6 +4,9 @@ import sqlalchemy as sa
 
 from engagement_pipeline.platform.sql import UtcDateTime, metadata
 
+# Ordered by code point in every database: what begins with a prefix is one range of the index.
+_FOLDED = sa.String(200).with_variant(sa.String(200, collation="C"), "postgresql")
+
 users = sa.Table(
     "users",
     metadata,
@@ -12,6 +15,9 @@ users = sa.Table(
     # Keyed hash of the normalised address: what everything but rendering and the mailer works with.
     sa.Column("address_key", sa.String(64), index=True),
     sa.Column("name", sa.String(200)),
+    # The name as it is searched for, and its last word; see `users.searching`.
+    sa.Column("search_name", _FOLDED),
+    sa.Column("search_surname", _FOLDED),
     sa.Column("preferred_categories", sa.JSON, nullable=False),
     sa.Column("consent", sa.Boolean, nullable=False),
     sa.Column("time_zone", sa.String(64), nullable=False),
@@ -36,6 +42,10 @@ users = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
+    # Lists are read by ranges of these, however far one pages.
+    sa.Index("ix_users_search_name_user_id", "search_name", "user_id"),
+    sa.Index("ix_users_search_surname_user_id", "search_surname", "user_id"),
+    sa.Index("ix_users_last_order_at_user_id", "last_order_at", "user_id"),
 )
 
 orders = sa.Table(

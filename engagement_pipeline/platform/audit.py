@@ -1,0 +1,64 @@
+"""Who changed what, for ever: one row per write by a person or a program, without the values that were written.
+
+Rows are only ever added. Erasing a person replaces the person's id in `entity_id` by a keyed hash, and nothing else.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from engagement_pipeline.platform.sql import UtcDateTime, metadata
+
+audit_log = sa.Table(
+    "audit_log",
+    metadata,
+    sa.Column("audit_id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    # Not named `at`, which is a reserved word in DuckDB.
+    sa.Column("happened_at", UtcDateTime, nullable=False),
+    # The name of a token; `cli`; or `local`, where no token is needed.
+    sa.Column("actor", sa.String(64), nullable=False),
+    sa.Column("action", sa.String(64), nullable=False),
+    sa.Column("entity", sa.String(32), nullable=False),
+    sa.Column("entity_id", sa.String(256), nullable=False),
+    # Names of fields, flags and numbers; never an address or a name.
+    sa.Column("details", sa.JSON, nullable=False),
+    sa.Column("request_id", sa.String(64)),
+    sa.Index("ix_audit_log_entity_entity_id", "entity", "entity_id"),
+    sqlite_autoincrement=True,
+)
+
+
+def record(
+    connection: sa.Connection,
+    actor: str,
+    action: str,
+    entity: str,
+    entity_id: str,
+    details: Mapping[str, Any],
+    now: datetime,
+    request_id: str | None = None,
+) -> None:
+    """Record a write in its own transaction.
+
+    Args:
+        connection: the transaction that makes the change.
+        actor: the name of a token, `cli`, or `local`.
+        action: what was done, such as `user.created`.
+        entity: what it was done to, such as `user`.
+        entity_id: which one; a user's id where the entity is `user`.
+        details: names of fields, flags and numbers; never an address or a name.
+        now: the moment.
+        request_id: names the request that asked for it, where there was one.
+    """
+    row = {
+        "happened_at": now,
+        "actor": actor,
+        "action": action,
+        "entity": entity,
+        "entity_id": entity_id,
+        "details": dict(details),
+        "request_id": request_id,
+    }
+    connection.execute(sa.insert(audit_log), [row])
