@@ -97,6 +97,22 @@ class Database:
         with self.engine.connect() as connection, connection.begin():
             yield connection
 
+    def maintain(self, statement: str) -> tuple[Any, ...] | None:
+        """Run what SQLite allows in no transaction, such as VACUUM; return the first row of its answer, if any.
+
+        Raises:
+            ValueError: the store is not SQLite.
+        """
+        if not self.is_sqlite:
+            raise ValueError("only SQLite's file needs maintenance by its users")
+        with self._one_writer:
+            pooled = self.engine.raw_connection()
+            try:
+                row: tuple[Any, ...] | None = pooled.cursor().execute(statement).fetchone()
+            finally:
+                pooled.close()
+        return row
+
     def close(self) -> None:
         self.engine.dispose()
 
@@ -222,6 +238,8 @@ def _configure_sqlite(engine: sa.Engine) -> None:
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
+        # What is deleted is overwritten: many builds of SQLite would leave it in the file until its place is needed.
+        cursor.execute("PRAGMA secure_delete=ON")
         cursor.close()
 
     @sa.event.listens_for(engine, "begin")
