@@ -1,4 +1,4 @@
-"""Reactions: to changed users and orders, to dropped files, to what the provider reports, to failed runs.
+"""Reactions: to changed users and orders, to e-mails that a person asks for, to dropped files, to what the provider reports, to failed runs.
 
 A sensor that has fired rests until the daemon's next round, up to five seconds. Several sensors therefore wait for the
 same changes, each inside its evaluation, and an atomic claim in the operational store lets exactly one of them ask for
@@ -32,10 +32,10 @@ def _new_user_data(name: str) -> dg.SensorDefinition:
     def waiting_sensor(
         context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]
     ) -> dg.SensorResult | dg.SkipReason:
-        """Waits for a change of a user or an order and asks for a run that reacts to it."""
+        """Waits for a change of a user or an order, or for a request to write; asks for a run that reacts to it."""
         seq = _taken_up_again(pipeline) or wait_for_change(pipeline.database, REACTION, WAIT_SECONDS, pipeline.now)
         if seq is None:
-            return dg.SkipReason("no change of a user or an order that another sensor has not taken")
+            return dg.SkipReason("nothing new that another sensor has not taken")
         # No run key: the claim sees to it that a change is asked for once, also in a store that begins anew.
         return dg.SensorResult(run_requests=[dg.RunRequest(tags={"change_seq": str(seq)})], cursor=str(seq))
 

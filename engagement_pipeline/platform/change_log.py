@@ -13,11 +13,11 @@ import sqlalchemy as sa
 from engagement_pipeline.platform import facts
 from engagement_pipeline.platform.sql import UtcDateTime, metadata
 
-Entity = Literal["user", "order", "touch", "email", "event", "suppression", "rejected"]
+Entity = Literal["user", "order", "request", "touch", "email", "event", "suppression", "rejected"]
 Operation = Literal["created", "updated", "deleted"]
 
-# What people and shops do; the rest is our own writing, to which the system must not react.
-USER_DATA: tuple[Entity, ...] = ("user", "order")
+# What people and shops do, and what somebody asks of us; the rest is our own writing: the system must not react to it.
+CAUSES: tuple[Entity, ...] = ("user", "order", "request")
 
 change_log = sa.Table(
     "change_log",
@@ -72,7 +72,7 @@ def head(connection: sa.Connection) -> int:
     return seq or 0
 
 
-def newest(connection: sa.Connection, after: int, entities: Sequence[Entity] = USER_DATA) -> int | None:
+def newest(connection: sa.Connection, after: int, entities: Sequence[Entity] = CAUSES) -> int | None:
     """Return the newest sequence number beyond `after` of the given entities; None where there is none."""
     query = sa.select(sa.func.max(change_log.c.seq)).where(change_log.c.seq > after, change_log.c.entity.in_(entities))
     seq: int | None = connection.execute(query).scalar_one()

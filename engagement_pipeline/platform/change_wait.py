@@ -18,7 +18,7 @@ def wait_for_change(
     sleep: Callable[[float], None] = time.sleep,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> int | None:
-    """Wait until users or orders change, and claim the changes for `reader`.
+    """Wait until users or orders change or somebody asks for an e-mail, and claim the changes for `reader`.
 
     Returns:
         The newest claimed sequence number of the change log; None where nothing changed within `wait_seconds`, or
