@@ -62,7 +62,10 @@ ORDERS = _mirrored(
         orders.c.status,
     ],
 )
-REJECTED = _mirrored("rejected_records", list(rejected_records.c), with_seq=False)
+# What was refused, and why; what the record says stays in the operational store.
+REJECTED = _mirrored(
+    "rejected_records", [column for column in rejected_records.c if column.name != "original"], with_seq=False
+)
 TABLES = (USERS, ORDERS, REJECTED)
 
 

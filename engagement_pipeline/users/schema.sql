@@ -39,6 +39,9 @@ CREATE TABLE IF NOT EXISTS rejected_records (
     field VARCHAR,
     reason VARCHAR,
     message VARCHAR,
-    original VARCHAR,
     rejected_at TIMESTAMP
 );
+
+-- What a record says, with the names and addresses in it, stays in the operational store: a person can be erased there.
+-- Warehouses from before had it.
+ALTER TABLE rejected_records DROP COLUMN IF EXISTS original;

@@ -223,3 +223,15 @@ def test_after_any_operations_the_mirror_equals_one_read_whole(steps: list[tuple
             kept = connection.execute(sa.select(orders.c.order_id).order_by(orders.c.order_id)).scalars().all()
         assert [row[0] for row in contents(con)["users"]] == list(stored)
         assert [row[0] for row in contents(con)["orders"]] == list(kept)
+
+
+def test_a_warehouse_that_has_the_texts_of_refused_records_forgets_them(
+    database: Database, con: duckdb.DuckDBPyConnection
+) -> None:
+    filled(database)
+    pull(con, database)
+    con.execute("ALTER TABLE rejected_records ADD COLUMN original VARCHAR DEFAULT 'Zoe,zoe@example'")
+    store_of(database).record_rejects([reject(2)], NOW)
+    pull(con, database)
+    assert "original" not in {row[0] for row in con.execute("DESCRIBE rejected_records").fetchall()}
+    assert con.execute("SELECT count(*) FROM rejected_records").fetchone() == (2,)

@@ -45,8 +45,8 @@ def _spec(name: str, description: str) -> dg.AssetSpec:
         _spec("raw_orders", "One row per order in any status; cancelled and returned ones never count."),
         _spec(
             "rejected_records",
-            "What failed validation, with file, line, field, reason and the original text. Nothing is dropped "
-            "silently: correct the file and import it again.",
+            "What failed validation, with file, line, field and reason; the text itself stays in the operational store "
+            "(`engagement rejected`). Nothing is dropped silently: correct the file and import it again.",
         ),
         _spec("suppressions", "Addresses that must never be written to again, by keyed hash, with the reason."),
     ],
