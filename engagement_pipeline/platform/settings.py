@@ -163,6 +163,22 @@ class SmtpSettings(_Group):
         return self
 
 
+class WebSettings(_Group):
+    """The REST API and the dashboard: `engagement web`."""
+
+    requests_per_second: float = Field(
+        100, gt=0, description="Most requests of one token, or of one client without one; twice as many in a burst."
+    )
+    dagster_url: str = Field("http://127.0.0.1:3000", description="Where people find the Dagster UI.")
+
+    @field_validator("dagster_url")
+    @classmethod
+    def _dagster_url_is_an_address(cls, value: str) -> str:
+        if urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname:
+            raise ValueError("must be an http:// or https:// address")
+        return value.rstrip("/")
+
+
 class Settings(BaseSettings):
     """All settings; immutable once read."""
 
@@ -204,6 +220,7 @@ class Settings(BaseSettings):
     delivery: DeliverySettings = DeliverySettings()
     ses: SesSettings = SesSettings()
     smtp: SmtpSettings = SmtpSettings()
+    web: WebSettings = WebSettings()
     aws_region: str = Field("", description="Empty: where boto3 finds it.")
     aws_endpoint_url: str = Field("", description="An AWS-compatible server instead of AWS, for tests.")
 

@@ -1,12 +1,12 @@
-"""The web application: what recipients of e-mails and the provider reach from outside."""
+"""The web application, put together: recipients' pages, the REST API, and what programs ask about the system."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from http import HTTPStatus
 from typing import Final
 
 import anyio.to_thread
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
@@ -14,12 +14,27 @@ from engagement_pipeline.delivery.feedback.sns import Certificates
 from engagement_pipeline.delivery.feedback.sns import fetch as fetch_from_sns
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.users.keys import check_secret_key
-from engagement_pipeline.web import health, sns, tracking, unsubscribe
+from engagement_pipeline.web import errors, health, sns, tracking, unsubscribe
+from engagement_pipeline.web.api.problems import ProblemError
 from engagement_pipeline.web.pages import Pages
-from engagement_pipeline.web.protection import BodyLimit, SafeHeaders
+from engagement_pipeline.web.protection import SafeHeaders
+from engagement_pipeline.web.route_book import RouteBook
+from engagement_pipeline.web.security import login
+from engagement_pipeline.web.security.access import Door
+from engagement_pipeline.web.security.people import LoginNeededError, login_page
+from engagement_pipeline.web.security.requests import (
+    MOST_BYTES_OF_A_BATCH,
+    BodyLimit,
+    NoTokenInAddresses,
+    RequestIds,
+)
 
 # Fewer than the store's connections, so that a request that has a thread never waits for a connection as well.
 _THREADS: Final = 10
+
+_ROUTERS: Final = tuple(module.router for module in (health, unsubscribe, tracking, sns, login))
+
+_LONGER_BODIES: Final = dict.fromkeys(("/api/orders/batch", "/api/suppressions/import"), MOST_BYTES_OF_A_BATCH)
 
 
 def create_app(pipeline: Pipeline, fetch: Callable[[str], bytes] = fetch_from_sns) -> FastAPI:
@@ -38,39 +53,33 @@ def create_app(pipeline: Pipeline, fetch: Callable[[str], bytes] = fetch_from_sn
     app = FastAPI(lifespan=_lifespan, openapi_url=None)
     app.state.pipeline = pipeline
     app.state.pages = Pages(pipeline.brand)
+    app.state.door = Door(pipeline)
     app.state.fetch = fetch
     app.state.certificates = Certificates(fetch)
     with pipeline.database.write() as connection:
         check_secret_key(connection, pipeline.secret_key)
-    for module in (health, unsubscribe, tracking, sns):
-        app.include_router(module.router)
-    app.add_middleware(BodyLimit)
-    app.add_middleware(SafeHeaders)
-    app.exception_handler(HTTPException)(_on_http_error)
-    app.exception_handler(OperationalError)(_on_busy_store)
+    for router in _ROUTERS:
+        app.include_router(router)
+    app.state.routes = RouteBook(_ROUTERS)
+    _protect(app)
     return app
+
+
+def _protect(app: FastAPI) -> None:
+    """Wrap the application in what holds for every request; the last one added is the first to see it."""
+    app.add_middleware(BodyLimit, longer=_LONGER_BODIES)
+    app.add_middleware(NoTokenInAddresses, answer=errors.on_http_error)
+    app.add_middleware(errors.Unexpected)
+    app.add_middleware(SafeHeaders)
+    app.add_middleware(RequestIds)
+    app.add_exception_handler(HTTPException, errors.on_http_error)
+    app.add_exception_handler(ProblemError, errors.on_problem)
+    app.add_exception_handler(RequestValidationError, errors.on_invalid_request)
+    app.add_exception_handler(OperationalError, errors.on_busy_store)
+    app.add_exception_handler(LoginNeededError, login_page)
 
 
 @asynccontextmanager
 async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
     yield
-
-
-async def _on_http_error(request: Request, error: HTTPException) -> Response:
-    pages: Pages = request.app.state.pages
-    if error.status_code == HTTPStatus.NOT_FOUND:
-        return pages.unknown_link()
-    title = HTTPStatus(error.status_code).phrase
-    page = pages.problem(error.status_code, title, "This address does not take that kind of request.")
-    page.headers.update(error.headers or {})
-    return page
-
-
-async def _on_busy_store(request: Request, _: OperationalError) -> Response:
-    pages: Pages = request.app.state.pages
-    page = pages.problem(
-        HTTPStatus.SERVICE_UNAVAILABLE, "One moment, please", "We could not do this just now. Please try again shortly."
-    )
-    page.headers["Retry-After"] = "30"
-    return page

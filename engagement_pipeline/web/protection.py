@@ -1,14 +1,9 @@
-"""What holds for every answer and every request, whichever handler it concerns."""
+"""What holds for every answer whichever handler it concerns."""
 
-from http import HTTPStatus
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-# The most that SNS posts: https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
-MOST_BYTES: Final = 256 * 1024
 
 # Addresses hold tokens, so no other site is told them, no search engine keeps them and no cache the answer.
 _HEADERS: Final = {
@@ -38,29 +33,3 @@ class SafeHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
-
-
-class BodyLimit:
-    """Stops reading a request's body where it gets too long."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        """Wrap an application."""
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request.
-
-        Raises:
-            HTTPException: 413, to whoever reads the body.
-        """
-        received = 0
-
-        async def receive_some() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > MOST_BYTES:
-                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-            return message
-
-        await self._app(scope, receive_some, send)

@@ -9,7 +9,7 @@ from engagement_pipeline.delivery.feedback.errors import BadEventError, ForgedEr
 from engagement_pipeline.delivery.feedback.https import receive_https
 from engagement_pipeline.web.parts import Body, Parts
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 
 @router.post("/webhooks/ses")

@@ -28,7 +28,7 @@ from engagement_pipeline.web.parts import BrandPages, Parts
 
 PIXEL: Final = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b")
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 _logger = logging.getLogger(__name__)
 
 

@@ -21,7 +21,7 @@ from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.web.origin import origin_of
 from engagement_pipeline.web.parts import Body, BrandPages, Parts
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 
 @router.api_route("/unsubscribe", methods=["GET", "HEAD"])

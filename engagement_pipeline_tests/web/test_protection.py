@@ -14,7 +14,7 @@ from engagement_pipeline.platform.settings import PROJECT_ROOT
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.keys import SecretKeyChangedError
 from engagement_pipeline.web.pages import Pages
-from engagement_pipeline.web.protection import MOST_BYTES
+from engagement_pipeline.web.security.requests import MOST_BYTES
 from engagement_pipeline.web.tracking import PIXEL
 from engagement_pipeline_tests.copywriting.samples import brand
 from engagement_pipeline_tests.web.conftest import Shop

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from engagement_pipeline.delivery import tokens
 from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.platform.sql import Database
-from engagement_pipeline.web.protection import MOST_BYTES
+from engagement_pipeline.web.security.requests import MOST_BYTES
 from engagement_pipeline.web.tracking import PIXEL
 from engagement_pipeline_tests.delivery.test_tracking import BROWSERS
 from engagement_pipeline_tests.users.builders import SECRET

@@ -3,7 +3,7 @@
 import pytest
 from fastapi.testclient import TestClient
 
-from engagement_pipeline.web.protection import MOST_BYTES
+from engagement_pipeline.web.security.requests import MOST_BYTES
 from engagement_pipeline_tests.delivery.feedback.examples import text
 from engagement_pipeline_tests.delivery.feedback.signing import CERTIFICATE_URL, SUBSCRIBE_URL, TOPIC, Signer
 from engagement_pipeline_tests.web.conftest import Shop

@@ -29,7 +29,9 @@ def test_points_have_a_sign() -> None:
 
 def test_a_moment_is_in_utc_for_the_browser_to_put_in_its_zone() -> None:
     there = datetime(2026, 3, 2, 23, 30, tzinfo=timezone(timedelta(hours=-5)))
-    assert figures.moment(there) == ('<time datetime="2026-03-03T04:30:00Z" data-moment>3 Mar 2026, 04:30 UTC</time>')
+    assert figures.moment(there) == (
+        '<time datetime="2026-03-03T04:30:00Z" data-show="moment">3 Mar 2026, 04:30 UTC</time>'
+    )
     assert figures.day(date(2026, 3, 2)) == "2 Mar 2026"
 
 
