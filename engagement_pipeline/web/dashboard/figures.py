@@ -48,8 +48,18 @@ def moment(value: datetime | None) -> Markup | str:
     if value is None:
         return NOTHING
     utc = value.astimezone(timezone.utc)
-    return Markup('<time datetime="{}" data-moment>{} UTC</time>').format(
-        f"{utc:%Y-%m-%dT%H:%M:%SZ}", f"{utc.day} {utc:%b %Y, %H:%M}"
+    return Markup('<time datetime="{}" data-show="moment">{} UTC</time>').format(
+        _exactly(utc), f"{utc.day} {utc:%b %Y, %H:%M}"
+    )
+
+
+def short(value: datetime | None) -> Markup | str:
+    """Return the day of a moment, for lists; the whole moment shows on pointing at it."""
+    if value is None:
+        return NOTHING
+    utc = value.astimezone(timezone.utc)
+    return Markup('<time datetime="{}" data-show="day" title="{} UTC">{}</time>').format(
+        _exactly(utc), f"{utc.day} {utc:%b %Y, %H:%M}", day(utc)
     )
 
 
@@ -70,6 +80,10 @@ def ago(value: datetime | None, now: datetime) -> str:
 def in_path(value: str) -> str:
     """Return an id as one segment of an address."""
     return quote(value, safe="")
+
+
+def _exactly(utc: datetime) -> str:
+    return f"{utc:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _some(value: float, unit: str) -> str:

@@ -56,6 +56,7 @@ class Templates:
             points=figures.points,
             day=figures.day,
             moment=figures.moment,
+            short=figures.short,
             in_path=figures.in_path,
             readable=words.readable,
             reason_meaning=words.reason_meaning,

@@ -2,16 +2,17 @@
 "use strict";
 
 (() => {
+  const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
   const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
   const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
 
   function localise(root) {
-    for (const time of root.querySelectorAll("time[data-moment]")) {
+    for (const time of root.querySelectorAll("time[data-show]")) {
       const moment = new Date(time.dateTime);
       if (!Number.isNaN(moment.getTime())) {
-        time.textContent = MOMENT.format(moment);
+        time.textContent = (time.dataset.show === "day" ? DAY : MOMENT).format(moment);
         time.title = FULL.format(moment);
-        time.removeAttribute("data-moment");
+        time.removeAttribute("data-show");
       }
     }
   }
