@@ -28,7 +28,7 @@ from engagement_pipeline.users.rows import (
 from engagement_pipeline.users.searching import search_columns
 from engagement_pipeline.users.tables import orders, users
 
-__all__ = ["SqlUserStore", "StoredUser", "Touches", "UnknownUserError", "WriteCounts", "record_touches"]
+__all__ = ["SqlUserStore", "StoredUser", "Touches", "UnknownUserError", "WriteCounts", "record_touches", "remove_user"]
 
 _ORDER_COLUMNS = ("user_id", "ordered_at", "total_value", "item_count", "status", "updated_at")
 # What an update of a user sets; touches, steps and the date of creation stay.
@@ -142,12 +142,7 @@ class SqlUserStore:
     def delete_user(self, user_id: str, now: datetime) -> bool:
         """Delete a user with all orders; False where there is none."""
         with self._database.write() as connection:
-            change_log.lock(connection)
-            if not connection.execute(sa.delete(users).where(users.c.user_id == user_id)).rowcount:
-                return False
-            connection.execute(sa.delete(orders).where(orders.c.user_id == user_id))
-            change_log.append(connection, [Change("user", user_id, user_id, "deleted")], now)
-        return True
+            return remove_user(connection, user_id, now)
 
     def get_user(self, user_id: str) -> StoredUser | None:
         """Return a user, or None."""
@@ -202,6 +197,16 @@ class SqlUserStore:
             "touched_at": [],
             "steps": 0,
         }
+
+
+def remove_user(connection: sa.Connection, user_id: str, now: datetime) -> bool:
+    """Delete a user with all orders, in a writing transaction; False where there is none."""
+    change_log.lock(connection)
+    if not connection.execute(sa.delete(users).where(users.c.user_id == user_id)).rowcount:
+        return False
+    connection.execute(sa.delete(orders).where(orders.c.user_id == user_id))
+    change_log.append(connection, [Change("user", user_id, user_id, "deleted")], now)
+    return True
 
 
 @dataclass(frozen=True)
