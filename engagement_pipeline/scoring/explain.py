@@ -7,13 +7,11 @@ and each step's difference in score is what that factor adds or takes. They add 
 import math
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
-from functools import cache
 from itertools import pairwise
 from typing import Any, Literal, Protocol
 
-import duckdb
-
 from engagement_pipeline.platform.settings import ScoringSettings
+from engagement_pipeline.scoring.engine import in_memory
 from engagement_pipeline.scoring.formula import Population, parameters, scored
 
 Factor = Literal["frequency", "value", "recency", "email"]
@@ -103,11 +101,6 @@ def explain(user: Facts, population: Population, settings: ScoringSettings, as_o
     return Explanation(final.score, final.band, start.score, contributions, below_from, sentences)
 
 
-@cache
-def _engine() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(":memory:")
-
-
 def _score_steps(user: Facts, population: Population, settings: ScoringSettings, as_of: date) -> list[_Scored]:
     """Score the typical user and his way to the real one: order days, average value, silence, e-mail."""
     typical = {
@@ -125,8 +118,7 @@ def _score_steps(user: Facts, population: Population, settings: ScoringSettings,
         ("last_email_at", _naive(user.last_email_at)),
     ):
         rows.append({**rows[-1], "step": len(rows), name: value})
-    # A cursor of its own for each call, as the API calls from several threads.
-    with _engine().cursor() as con:
+    with in_memory() as con:
         query = f"SELECT score, band, odds, email_factor, days_since_last_order FROM ({scored(_STEPS)}) ORDER BY step"  # noqa: S608
         return [
             _Scored(*row)

@@ -46,13 +46,20 @@ def aggregate(stated: Stated, orders: Iterable[CountedOrder]) -> Aggregates:
     time, and later orders add to it.
     """
     known = list(orders)
-    if stated.last_order_at is None or stated.orders == 0:
+    covered_until = stands_until(stated, known)
+    if covered_until is None or stated.last_order_at is None:
         return _of_orders(known)
-    covered_until = _day(stated.last_order_at)
     later = [order for order in known if _day(order.ordered_at) > covered_until]
-    if len(known) - len(later) >= stated.orders:
-        return _of_orders(known)
     return _of_baseline(stated, stated.last_order_at, known, later)
+
+
+def stands_until(stated: Stated, orders: Iterable[CountedOrder]) -> date | None:
+    """Return the day up to which stated values stand for a user's orders; None where the orders alone decide."""
+    if stated.last_order_at is None or stated.orders == 0:
+        return None
+    covered_until = _day(stated.last_order_at)
+    known = sum(1 for order in orders if _day(order.ordered_at) <= covered_until)
+    return None if known >= stated.orders else covered_until
 
 
 def touches_since(touched_at: Sequence[datetime], last_order_at: datetime | None) -> int:
