@@ -43,7 +43,8 @@ reported AS (
 outcomes AS (
     SELECT
         units.*,
-        units.window_end <= $as_of AS is_complete,
+        -- The orders of a person who has been erased are gone: they still count as written to, but for no effect.
+        units.window_end <= $as_of AND units.user_id NOT LIKE 'erased:%' AS is_complete,
         bought.email_id IS NOT NULL AS has_ordered,
         COALESCE(bought.revenue, 0) AS revenue,
         units.status IN ('sent', 'delivered', 'opened', 'clicked', 'bounced', 'complained') AS is_sent,

@@ -145,7 +145,7 @@ def _count_changed(con: duckdb.DuckDBPyConnection, offset: int) -> tuple[int, in
 
 
 def _remember_gone(con: duckdb.DuckDBPyConnection, changed: int, known: int, revision: int) -> int:
-    """Note for publishing who has a score but is no longer in raw_users; return how many.
+    """Note for publishing who has a score but is no longer in raw_users, and forget their history; return how many.
 
     Args:
         con: the warehouse.
@@ -162,6 +162,12 @@ def _remember_gone(con: duckdb.DuckDBPyConnection, changed: int, known: int, rev
     con.execute(
         "INSERT INTO removed_scores"
         " SELECT user_id, $revision FROM engagement_scores ANTI JOIN raw_users USING (user_id)",
+        {"revision": revision},
+    )
+    # As it would be, were it computed again from the orders that are left.
+    con.execute(
+        "DELETE FROM engagement_score_history"
+        " WHERE user_id IN (SELECT user_id FROM removed_scores WHERE revision = $revision)",
         {"revision": revision},
     )
     return gone

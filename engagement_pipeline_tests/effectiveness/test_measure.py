@@ -230,3 +230,12 @@ def test_an_empty_warehouse_has_nothing_to_say(con: duckdb.DuckDBPyConnection) -
 def test_a_moment_needs_a_time_zone(con: duckdb.DuckDBPyConnection) -> None:
     with pytest.raises(ValueError, match="time zone"):
         measure(con, LATER.replace(tzinfo=None), 28)
+
+
+def test_who_has_been_erased_counts_but_measures_nothing(shop: duckdb.DuckDBPyConnection) -> None:
+    before = only(shop)
+    erased = [decision(number, "sent", user_id=f"erased:{number}") for number in range(1_000, 1_050)]
+    insert_rows(shop, "email_deliveries", erased)
+    after = only(shop)
+    assert (after.mailed, after.sent) == (before.mailed + 50, before.sent + 50)
+    assert (after.measured_mailed, after.lift) == (before.measured_mailed, before.lift)

@@ -52,6 +52,16 @@ def test_full_run_scores_everybody(con: duckdb.DuckDBPyConnection) -> None:
     assert sum(report.by_band.values()) == 3
 
 
+@pytest.mark.parametrize("full", [True, False])
+def test_who_is_gone_has_no_history_either(con: duckdb.DuckDBPyConnection, full: bool) -> None:
+    write_users(con, {"loyal": LOYAL, "quiet": QUIET}, seq=1)
+    run(con, full=True)
+    con.execute("INSERT INTO engagement_score_history SELECT as_of, user_id, score, band FROM engagement_scores")
+    con.execute("DELETE FROM raw_users WHERE user_id = 'quiet'")
+    run(con, full=full)
+    assert con.execute("SELECT DISTINCT user_id FROM engagement_score_history").fetchall() == [("loyal",)]
+
+
 def test_the_first_run_is_full_whatever_was_asked(con: duckdb.DuckDBPyConnection) -> None:
     write_users(con, {"loyal": LOYAL, "quiet": QUIET}, seq=0)
     assert run(con, full=False).users == 2
