@@ -1,4 +1,4 @@
-"""The web application, put together: recipients' pages, the REST API, and what programs ask about the system."""
+"""The web application, put together: recipients' pages, the REST API, the dashboard, and what monitoring asks for."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,6 +16,8 @@ from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.users.keys import check_secret_key
 from engagement_pipeline.web import errors, health, sns, tracking, unsubscribe
 from engagement_pipeline.web.api.problems import ProblemError
+from engagement_pipeline.web.dashboard.assembly import ROUTERS as DASHBOARD
+from engagement_pipeline.web.dashboard.rendering import Templates
 from engagement_pipeline.web.pages import Pages
 from engagement_pipeline.web.protection import SafeHeaders
 from engagement_pipeline.web.route_book import RouteBook
@@ -32,9 +34,11 @@ from engagement_pipeline.web.security.requests import (
 # Fewer than the store's connections, so that a request that has a thread never waits for a connection as well.
 _THREADS: Final = 10
 
-_ROUTERS: Final = tuple(module.router for module in (health, unsubscribe, tracking, sns, login))
+_ROUTERS: Final = (*(module.router for module in (health, unsubscribe, tracking, sns, login)), *DASHBOARD)
 
-_LONGER_BODIES: Final = dict.fromkeys(("/api/orders/batch", "/api/suppressions/import"), MOST_BYTES_OF_A_BATCH)
+_LONGER_BODIES: Final = dict.fromkeys(
+    ("/api/orders/batch", "/api/suppressions/import", "/suppressions/import"), MOST_BYTES_OF_A_BATCH
+)
 
 
 def create_app(pipeline: Pipeline, fetch: Callable[[str], bytes] = fetch_from_sns) -> FastAPI:
@@ -53,6 +57,7 @@ def create_app(pipeline: Pipeline, fetch: Callable[[str], bytes] = fetch_from_sn
     app = FastAPI(lifespan=_lifespan, openapi_url=None)
     app.state.pipeline = pipeline
     app.state.pages = Pages(pipeline.brand)
+    app.state.templates = Templates(pipeline.brand.name)
     app.state.door = Door(pipeline)
     app.state.fetch = fetch
     app.state.certificates = Certificates(fetch)

@@ -41,15 +41,10 @@ class Pages:
             "It may have been cut off on its way. Please open the link in our message itself, or copy it as a whole.",
         )
 
-    def login(self, next: str, *, wrong: bool) -> HTMLResponse:  # noqa: A002 - the field's name
-        """Ask for a token, and lead on to `next`; `wrong`: the last one was not good."""
-        status = HTTPStatus.UNAUTHORIZED if wrong else HTTPStatus.OK
-        return self._page("login.html.j2", status, next=next, wrong=wrong)
-
     def problem(self, status: int, title: str, sentence: str) -> HTMLResponse:
         """Say in a sentence what is wrong, and what helps."""
         return self._page("problem.html.j2", status, title=title, sentence=sentence)
 
-    def _page(self, template: str, status: int, **facts: str | bool) -> HTMLResponse:
+    def _page(self, template: str, status: int, **facts: str) -> HTMLResponse:
         html = self._environment.get_template(template).render(**self._facts, **facts)
         return HTMLResponse(html, status, {"Content-Security-Policy": self._policy})

@@ -82,6 +82,11 @@ class Templates:
         html = self._environment.get_template(template).render(**facts)
         return HTMLResponse(html, status, {"Content-Security-Policy": POLICY})
 
+    def login(self, next: str, *, wrong: bool) -> HTMLResponse:  # noqa: A002 - the field's name
+        """Ask for a token, and lead on to `next`; `wrong`: the last one was not good."""
+        status = HTTPStatus.UNAUTHORIZED if wrong else HTTPStatus.OK
+        return self.answer("login.html.j2", status, next=next, wrong=wrong)
+
     def problem(self, status: int, title: str, sentence: str) -> HTMLResponse:
         """Say in a sentence what is wrong, and what helps."""
         return self.answer("problem.html.j2", status, title=title, sentence=sentence)

@@ -5,11 +5,13 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
+import sqlalchemy as sa
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 
 from engagement_pipeline.pipeline import Pipeline
+from engagement_pipeline.platform import audit
 from engagement_pipeline.web.dashboard.rendering import Said, Templates
 from engagement_pipeline.web.parts import Parts
 from engagement_pipeline.web.security.access import Session
@@ -71,10 +73,34 @@ class Screen:
             **facts,
         )
 
+    def missing(self, section: str, what: str) -> HTMLResponse:
+        """Say within the frame that there is no such thing."""
+        return self.show("missing.html.j2", section, status=HTTPStatus.NOT_FOUND, what=what)
+
+    def note(
+        self, connection: sa.Connection, action: str, entity: str, entity_id: str, details: Mapping[str, Any]
+    ) -> None:
+        """Record a write in its own transaction; see `audit.record`."""
+        request_id = getattr(self.request.state, "request_id", None)
+        now = self.pipeline.now()
+        audit.record(connection, self.session.actor, action, entity, entity_id, details, now, request_id)
+
 
 def go(path: str, said: str | None = None) -> RedirectResponse:
     """Answer a form: lead on to a page of ours that says what was done."""
     return RedirectResponse(f"{path}?{urlencode({'said': said})}" if said else path, HTTPStatus.SEE_OTHER)
+
+
+def text(fields: FormData, name: str) -> str:
+    """Return what was typed into a field, without blanks around it; empty where nothing, or a file, was sent."""
+    value = fields.get(name)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def file(fields: FormData, name: str) -> bytes:
+    """Return the content of a file that was sent; empty without one."""
+    value = fields.get(name)
+    return value.file.read() if isinstance(value, UploadFile) else b""
 
 
 async def _reader(request: Request, pipeline: Parts, session: ReadSession) -> Screen:
