@@ -1,4 +1,4 @@
-"""Reactions: to changed users and orders, to e-mails that a person asks for, to dropped files, to what the provider reports, to failed runs.
+"""Reactions: to changed users and orders, requests to write, dropped files, the provider's reports, the ends of runs.
 
 A sensor that has fired rests until the daemon's next round, up to five seconds. Several sensors therefore wait for the
 same changes, each inside its evaluation, and an atomic claim in the operational store lets exactly one of them ask for
@@ -15,7 +15,7 @@ from engagement_pipeline.defs.assets import REACTION
 from engagement_pipeline.defs.importing import IncomingFile, incoming_files
 from engagement_pipeline.defs.jobs import collect_feedback, import_files, is_going_on, react_to_changes
 from engagement_pipeline.pipeline import Pipeline
-from engagement_pipeline.platform import change_claims, run_failures
+from engagement_pipeline.platform import change_claims, run_failures, run_marks
 from engagement_pipeline.platform.change_wait import wait_for_change
 
 WAITING_SENSORS = 3
@@ -92,16 +92,26 @@ def failed_runs(context: dg.RunFailureSensorContext, pipeline: dg.ResourceParam[
     """Keeps every failed run where the command line and the API show it."""
     failures = [event for event in context.get_step_failure_events() if event.is_step_failure]
     steps = [event.step_key for event in failures if event.step_key]
+    job, failed_at = context.dagster_run.job_name, _ended_at(context, pipeline)
     with pipeline.database.write() as connection:
         run_failures.record(
             connection,
             run_id=context.dagster_run.run_id,
-            job=context.dagster_run.job_name,
+            job=job,
             steps=steps,
             error=error_class(failures[0].step_failure_data.error) if failures else "the run's process ended",
-            failed_at=_failed_at(context, pipeline),
+            failed_at=failed_at,
         )
-    context.log.error(f"{context.dagster_run.job_name} failed in {', '.join(steps) or 'no step'}")
+        run_marks.record(connection, job, succeeded=False, ended_at=failed_at)
+    context.log.error(f"{job} failed in {', '.join(steps) or 'no step'}")
+
+
+@dg.run_status_sensor(run_status=dg.DagsterRunStatus.SUCCESS, default_status=_ON, minimum_interval_seconds=10)
+def finished_runs(context: dg.RunStatusSensorContext, pipeline: dg.ResourceParam[Pipeline]) -> None:
+    """Notes when each job last succeeded, where the API and the dashboard show it."""
+    ended_at = _ended_at(context, pipeline)
+    with pipeline.database.write() as connection:
+        run_marks.record(connection, context.dagster_run.job_name, succeeded=True, ended_at=ended_at)
 
 
 def error_class(error: Any) -> str:
@@ -114,11 +124,11 @@ def error_class(error: Any) -> str:
     return str(cause.cls_name) if cause and cause.cls_name else "unknown"
 
 
-def _failed_at(context: dg.RunFailureSensorContext, pipeline: Pipeline) -> datetime:
+def _ended_at(context: dg.RunStatusSensorContext, pipeline: Pipeline) -> datetime:
     stats = context.instance.get_run_stats(context.dagster_run.run_id)
     if stats.end_time is None:
         return pipeline.now()
     return datetime.fromtimestamp(stats.end_time, tz=pipeline.now().tzinfo)
 
 
-ALL_SENSORS = [*new_user_data, incoming_folder, provider_feedback, failed_runs]
+ALL_SENSORS = [*new_user_data, incoming_folder, provider_feedback, failed_runs, finished_runs]

@@ -1,11 +1,17 @@
 """The population's parameters as a table: estimated anew by each full run, kept for the runs in between."""
 
+from dataclasses import asdict
 from datetime import date, datetime, timezone
 
 import duckdb
+import sqlalchemy as sa
 
+from engagement_pipeline.platform import published
+from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.platform.warehouse import read_sql
 from engagement_pipeline.scoring.formula import Population
+
+_NAME = "population"
 
 
 def ensure_tables(con: duckdb.DuckDBPyConnection) -> None:
@@ -36,3 +42,21 @@ def keep_population(con: duckdb.DuckDBPyConnection, population: Population, as_o
             now.astimezone(timezone.utc).replace(tzinfo=None),
         ],
     )
+
+
+def publish_population(con: duckdb.DuckDBPyConnection, database: Database, now: datetime) -> None:
+    """Bring the parameters in use to the operational store, where single users are scored at once."""
+    population = newest_population(con)
+    if population is None:
+        return
+    with database.read() as connection:
+        if published_population(connection) == population:
+            return
+    with database.write() as connection:
+        published.put(connection, {_NAME: asdict(population)}, now)
+
+
+def published_population(connection: sa.Connection) -> Population | None:
+    """Return the parameters in use from the operational store, or None before the first full run."""
+    found = published.get(connection, [_NAME]).get(_NAME)
+    return None if found is None else Population(**found.payload)

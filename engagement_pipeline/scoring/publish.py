@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from engagement_pipeline.platform.sql import Database, upsert
 from engagement_pipeline.platform.warehouse import get_offset, insert_rows, set_offset, transaction
-from engagement_pipeline.scoring.population import ensure_tables
+from engagement_pipeline.scoring.population import ensure_tables, publish_population
 from engagement_pipeline.scoring.tables import published_revision, scores
 
 BATCH = 10_000
@@ -23,7 +23,8 @@ _OFFSET = "published_scores"
 def publish(con: duckdb.DuckDBPyConnection, database: Database, now: datetime) -> int:
     """Bring the operational table `scores` up to date with the warehouse.
 
-    A published row keeps the `as_of` of the day on which its score or band last moved.
+    A published row keeps the `as_of` of the day on which its score or band last moved. The population's parameters go
+    first, so that a score computed there meanwhile is already the one to come.
 
     Args:
         con: the warehouse.
@@ -31,9 +32,10 @@ def publish(con: duckdb.DuckDBPyConnection, database: Database, now: datetime) -
         now: the moment recorded as that of publishing.
 
     Returns:
-        How many rows were written or removed there.
+        How many rows of scores were written or removed there.
     """
     ensure_tables(con)
+    publish_population(con, database, now)
     if get_offset(con, _OFFSET) is None:
         # This warehouse has never published here: whatever is there came from another one.
         published, removed = -1, _remove_strangers(con, database)

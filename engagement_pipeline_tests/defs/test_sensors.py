@@ -6,13 +6,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
+import pytest
+import sqlalchemy as sa
 
 from engagement_pipeline.definitions import build_defs
 from engagement_pipeline.defs import sensors
 from engagement_pipeline.defs.assets import REACTION
 from engagement_pipeline.defs.importing import incoming_files
 from engagement_pipeline.pipeline import Pipeline
-from engagement_pipeline.platform import change_claims, run_failures
+from engagement_pipeline.platform import change_claims, run_failures, run_marks
 from engagement_pipeline.platform.change_wait import wait_for_change
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.conftest import NOW
@@ -128,4 +130,28 @@ def test_failed_runs_are_kept_without_their_text(pipeline: Pipeline, instance: d
     sensors.failed_runs(context)
     with pipeline.database.read() as connection:
         failures = run_failures.since(connection, NOW - timedelta(days=36500))
+        marks = connection.execute(sa.select(run_marks.run_marks)).one()
     assert [(row.job, row.steps, row.error) for row in failures] == [("broken", "breaks", "ValueError")]
+    assert (marks.job, marks.last_success_at) == ("broken", None)
+    assert marks.last_failure_at == failures[0].failed_at
+
+
+def test_the_end_of_a_run_that_succeeded_is_noted(pipeline: Pipeline, instance: dg.DagsterInstance) -> None:
+    @dg.job
+    def empty() -> None:
+        pass
+
+    result = empty.execute_in_process(instance=instance)
+    context = dg.build_run_status_sensor_context(
+        sensor_name="finished_runs",
+        dagster_instance=instance,
+        dagster_run=result.dagster_run,
+        dagster_event=result.get_run_success_event(),
+        resources={"pipeline": pipeline},
+    )
+    sensors.finished_runs(context)
+    ended_at = instance.get_run_stats(result.run_id).end_time
+    with pipeline.database.read() as connection:
+        marks = connection.execute(sa.select(run_marks.run_marks)).one()
+    assert (marks.job, marks.last_failure_at) == ("empty", None)
+    assert marks.last_success_at.timestamp() == pytest.approx(ended_at)

@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from engagement_pipeline.platform import warehouse
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.scoring import publish as publishing
+from engagement_pipeline.scoring.formula import Population
+from engagement_pipeline.scoring.population import newest_population, published_population
 from engagement_pipeline.scoring.publish import publish
 from engagement_pipeline.scoring.scores import rescore
 from engagement_pipeline.scoring.tables import published_revision, scores
@@ -133,3 +135,26 @@ def test_a_warehouse_built_anew_takes_over(con: duckdb.DuckDBPyConnection, datab
 
 def test_nothing_to_publish(con: duckdb.DuckDBPyConnection, database: Database) -> None:
     assert publish(con, database, NOW) == 0
+
+
+def test_the_population_in_use_is_published_with_the_scores(con: duckdb.DuckDBPyConnection, database: Database) -> None:
+    def in_use() -> Population | None:
+        with database.read() as connection:
+            return published_population(connection)
+
+    assert publish(con, database, NOW) == 0
+    assert in_use() is None
+    write_users(con, users(30), seq=1)
+    score(con)
+    publish(con, database, NOW)
+    first = newest_population(con)
+    assert first is not None
+    assert in_use() == first
+    # A run between two full ones keeps to it, whoever comes in.
+    write_users(con, {"user-040": UserFacts(9, 900, days_ago(1))}, seq=2)
+    score(con)
+    publish(con, database, LATER)
+    assert in_use() == first
+    score(con, full=True)
+    publish(con, database, LATER)
+    assert in_use() == newest_population(con) != first
