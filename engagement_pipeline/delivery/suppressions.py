@@ -4,7 +4,7 @@ Reasons and sources are codes, not texts: they are shown in logs, metadata and t
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
@@ -19,6 +19,9 @@ from engagement_pipeline.users.addresses import address_key
 
 REASON: Final = re.compile(r"[a-z0-9][a-z0-9_]{0,31}", re.ASCII)
 SOURCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}", re.ASCII)
+
+# The address of somebody who has been erased; no later reason replaces it.
+ERASED: Final = "erased"
 
 _KEY = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -62,6 +65,27 @@ def add_many(connection: sa.Connection, entries: Sequence[Suppression], now: dat
     insert_or_ignore(connection, suppressions, [asdict(entry) for entry in new.values()])
     change_log.append(connection, [Change("suppression", key, None, "created") for key in new], now)
     return len(new)
+
+
+def add_erased(connection: sa.Connection, address_key: str, now: datetime) -> bool:
+    """Put the address of somebody who is being erased on the list for good; tell whether anything has changed."""
+    if add(connection, address_key, ERASED, ERASED, now):
+        return True
+    other = sa.and_(suppressions.c.address_key == address_key, suppressions.c.reason != ERASED)
+    changed = connection.execute(sa.update(suppressions).where(other).values(reason=ERASED, source=ERASED))
+    if changed.rowcount:
+        change_log.append(connection, [Change("suppression", address_key, None, "updated")], now)
+    return bool(changed.rowcount)
+
+
+def erased_among(connection: sa.Connection, address_keys: Collection[str]) -> set[str]:
+    """Return those of the addresses that belonged to somebody who has been erased."""
+    of_them = sa.and_(suppressions.c.address_key.in_(address_keys), suppressions.c.reason == ERASED)
+    return (
+        set(connection.execute(sa.select(suppressions.c.address_key).where(of_them)).scalars())
+        if address_keys
+        else set()
+    )
 
 
 def remove(connection: sa.Connection, address_key: str, now: datetime) -> bool:

@@ -30,6 +30,12 @@ def remove(connection: sa.Connection, name: str) -> None:
     connection.execute(sa.delete(store_facts).where(store_facts.c.name == name))
 
 
+def names(connection: sa.Connection, prefix: str) -> list[str]:
+    """Return the names of the facts that begin so, in their order."""
+    query = sa.select(store_facts.c.name).where(store_facts.c.name.startswith(prefix, autoescape=True))
+    return list(connection.execute(query.order_by(store_facts.c.name)).scalars())
+
+
 def keep_first(connection: sa.Connection, name: str, value: str) -> str:
     """Record a fact unless it is recorded already; return the one that stands."""
     insert_or_ignore(connection, store_facts, [{"name": name, "value": value}])

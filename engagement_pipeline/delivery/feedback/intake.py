@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engagement_pipeline.delivery import bookkeeping, statuses
+from engagement_pipeline.delivery import anonymous, bookkeeping, statuses, suppressions
 from engagement_pipeline.delivery.events import STATUS_OF, Event
 from engagement_pipeline.delivery.feedback import statements, suppressing
 from engagement_pipeline.delivery.statuses import REPORTED, Status
@@ -151,9 +151,18 @@ def _addressed(event: Event, row: sa.Row[Any] | None) -> Event:
 
 
 def _store(connection: sa.Connection, events: Sequence[Event], users: Mapping[str, str], now: datetime) -> None:
-    insert_or_ignore(connection, email_events, [{**asdict(event), "received_at": now} for event in events])
+    erased = suppressions.erased_among(connection, {event.address_key for event in events if event.address_key})
+    kept = [_without_the_erased(event, users.get(event.email_id or ""), erased) for event in events]
+    insert_or_ignore(connection, email_events, [{**asdict(event), "received_at": now} for event in kept])
     changes = [Change("event", event.event_id, users.get(event.email_id or ""), "created") for event in events]
     change_log.append(connection, changes, now)
+
+
+def _without_the_erased(event: Event, user_id: str | None, erased: Collection[str]) -> Event:
+    """Return what may be kept of an event: of somebody who has been erased, that it happened."""
+    if anonymous.is_pseudonym(user_id) or (event.email_id is None and event.address_key in erased):
+        return replace(event, original=anonymous.NOTHING, address_key=None)
+    return event
 
 
 def _match(connection: sa.Connection, pairs: Mapping[str, str], now: datetime) -> list[Event]:
@@ -174,7 +183,9 @@ def _match(connection: sa.Connection, pairs: Mapping[str, str], now: datetime) -
     ]
     if names:
         connection.execute(statements.MATCH, names)
-    changes = [Change("event", event.event_id, rows[event.email_id or ""].user_id, "updated") for event in matched]
+    users = {event.event_id: rows[event.email_id or ""].user_id for event in matched}
+    anonymous.empty(connection, [event_id for event_id, user_id in users.items() if anonymous.is_pseudonym(user_id)])
+    changes = [Change("event", event_id, user_id, "updated") for event_id, user_id in users.items()]
     change_log.append(connection, changes, now)
     return matched
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from engagement_pipeline.delivery import suppressions
+from engagement_pipeline.delivery import anonymous, suppressions
 from engagement_pipeline.delivery.events import Event, Kind
 from engagement_pipeline.delivery.feedback import soft_bounces, statements
 from engagement_pipeline.delivery.feedback.soft_bounces import TELLING, Report
@@ -51,7 +51,7 @@ def judge(
     present = _present_addresses(connection, events)
     for event in events:
         keys = {event.address_key, written_to.get(event.email_id or ""), present.get(event.email_id or "")}
-        for key in sorted(key for key in keys if key is not None):
+        for key in sorted(key for key in keys if key is not None and not anonymous.is_pseudonym(key)):
             if event.kind in REASON_OF:
                 _suppress(connection, key, REASON_OF[event.kind], event.source, now)
             if event.kind in TELLING:

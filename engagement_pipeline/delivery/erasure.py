@@ -1,0 +1,298 @@
+"""The right to be forgotten (GDPR, article 17): nothing that we keep says who a person was, and we never write again.
+
+What was begun is noted in the operational store, so that a kill at any moment leaves nothing half done for ever: asking
+again goes on where it stopped, and the nightly housekeeping asks for all. In this order:
+
+1. the addresses are suppressed and waiting e-mails closed, so that nothing new begins;
+2. a message that is in a sender's hands is waited for: its file is in the outbox only afterwards;
+3. files are deleted, while it is still known whom they speak of;
+4. in one transaction the user and the orders go, and everything that counts is made anonymous;
+5. the store's own files are cleared of what these rows have left in them.
+
+The warehouse, which knows no name and no address, follows by the change log as with any deletion.
+"""
+
+import hashlib
+import hmac
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal
+
+import sqlalchemy as sa
+
+from engagement_pipeline.delivery import anonymous, suppressions
+from engagement_pipeline.delivery.assembly import mailer_for
+from engagement_pipeline.delivery.judging import USER_DELETED
+from engagement_pipeline.delivery.ledger import SqlLedger
+from engagement_pipeline.delivery.tables import emails
+from engagement_pipeline.platform import change_log, clock, facts
+from engagement_pipeline.platform.audit import audit_log, record
+from engagement_pipeline.platform.idempotency import idempotency_keys
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.sql import Database
+from engagement_pipeline.platform.wiping import wipe
+from engagement_pipeline.scoring.tables import scores
+from engagement_pipeline.users import erasing
+from engagement_pipeline.users.keys import check_secret_key
+from engagement_pipeline.users.person import Person
+from engagement_pipeline.users.store import remove_user
+from engagement_pipeline.users.tables import orders, users
+
+PATIENCE_SECONDS: Final = 15.0
+# A file of this size is written anew in less time than others wait for the store.
+AT_ONCE_BYTES: Final = 512 * 1024 * 1024
+
+_POLL_SECONDS: Final = 0.05
+_FACT: Final = "erasing:"
+_ROWS_LEFT: Final = "rows"
+_FILES_LEFT: Final = "files"
+
+Left = Literal["message_in_flight", "store_files"]
+
+
+@dataclass(frozen=True)
+class ErasureReport:
+    """What has become of the wish to be forgotten.
+
+    Attributes:
+        user_id: whose.
+        found: whether anything was known of this id, now or when the erasure was begun.
+        orders: deleted.
+        emails: ledger rows that lead to nobody any more.
+        events: likewise.
+        rejected_records: refused records that now say nothing.
+        files: deleted, of the outbox and among imported ones.
+        suppressed: addresses that are never written to again.
+        same_address: ids of other users with the person's address, who may be the same person.
+        left: why it is not finished yet, which the nightly housekeeping does by itself: a message was in a sender's
+            hands for too long; or the store's file may still hold traces, which no query finds. None: it is finished.
+    """
+
+    user_id: str
+    found: bool = True
+    orders: int = 0
+    emails: int = 0
+    events: int = 0
+    rejected_records: int = 0
+    files: int = 0
+    suppressed: int = 0
+    same_address: tuple[str, ...] = ()
+    left: Left | None = None
+
+
+def erase(
+    database: Database,
+    settings: Settings,
+    user_id: str,
+    actor: str,
+    now: datetime,
+    *,
+    request_id: str | None = None,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> ErasureReport:
+    """Erase a person; asking again does no harm, and finishes what was left.
+
+    Args:
+        database: the operational store.
+        settings: the secret key, and where files are kept.
+        user_id: the shop's id.
+        actor: who wants it, for the audit log.
+        now: the moment of the change.
+        request_id: names the request that asked for it.
+        patience_seconds: how long to wait for a message that is being sent.
+
+    Raises:
+        SecretKeyChangedError: the store was made with another secret key.
+    """
+    erasure = _Erasure(database, settings, user_id, now)
+    if not erasure.begin(actor, request_id):
+        return ErasureReport(user_id, found=False)
+    return erasure.go_on(patience_seconds, AT_ONCE_BYTES)
+
+
+def finish(database: Database, settings: Settings, now: datetime) -> list[ErasureReport]:
+    """Finish all erasures that were begun, however large the store's file is."""
+    with database.read() as connection:
+        begun = facts.names(connection, _FACT)
+    return [_Erasure(database, settings, name.removeprefix(_FACT), now).go_on(PATIENCE_SECONDS, None) for name in begun]
+
+
+def audit_id(user_id: str, secret: str) -> str:
+    """Return what stands for an erased user in the audit log: whoever has the id and the secret finds it again."""
+    digest = hmac.new(secret.encode(), f"erased user\0{user_id}".encode(), hashlib.sha256).hexdigest()
+    return f"{anonymous.PREFIX}{digest[:32]}"
+
+
+class _Erasure:
+    """One person's way out."""
+
+    def __init__(self, database: Database, settings: Settings, user_id: str, now: datetime) -> None:
+        self._database = database
+        self._settings = settings
+        self._secret = settings.secret_key.get_secret_value()
+        self._ledger = SqlLedger(database, settings.delivery.soft_bounces)
+        self._user_id = user_id
+        self._fact = f"{_FACT}{user_id}"
+        self._now = now
+
+    def begin(self, actor: str, request_id: str | None) -> bool:
+        """Stop everything that could still be written to the person; False where nobody has this id."""
+        with self._database.write() as connection:
+            change_log.lock(connection)
+            check_secret_key(connection, self._secret)
+            known = self._is_known(connection)
+            if known and facts.keep_first(connection, self._fact, _ROWS_LEFT) == _FILES_LEFT:
+                # Somebody has come back under this id since.
+                facts.put(connection, self._fact, _ROWS_LEFT)
+            if known:
+                self._close_waiting(connection)
+                entity_id = audit_id(self._user_id, self._secret)
+                record(connection, actor, "user.erased", "user", entity_id, {}, self._now, request_id)
+            return known or facts.get(connection, self._fact) is not None
+
+    def go_on(self, patience_seconds: float, at_most: int | None) -> ErasureReport:
+        """Do what is left to do."""
+        report = ErasureReport(self._user_id)
+        marks: Collection[bytes] | None = None
+        with self._database.read() as connection:
+            left = facts.get(connection, self._fact)
+        if left == _ROWS_LEFT:
+            if not self._wait_for_senders(patience_seconds):
+                return replace(report, left="message_in_flight")
+            with self._database.read() as connection:
+                person, marks = self._person(connection)
+            report, forgotten = self._forget(report, person)
+            if not forgotten:
+                return replace(report, left="message_in_flight")
+        if not wipe(self._database, marks, at_most):
+            return replace(report, left="store_files")
+        with self._database.write() as connection:
+            facts.remove(connection, self._fact)
+        return report
+
+    def _is_known(self, connection: sa.Connection) -> bool:
+        places = (users.c.user_id, orders.c.user_id, scores.c.user_id, emails.c.user_id)
+        found = [sa.select(sa.literal(1)).where(place == self._user_id).limit(1) for place in places]
+        return any(connection.execute(query).first() for query in found)
+
+    def _addresses(self, connection: sa.Connection) -> set[str]:
+        """Return the present address and those written to before, but for one that by now is somebody else's alone."""
+        mine = sa.select(users.c.address_key).where(users.c.user_id == self._user_id)
+        present = connection.execute(mine).scalar_one_or_none()
+        former = anonymous.address_keys_of(connection, self._user_id) - {present}
+        taken = sa.select(users.c.address_key).where(users.c.address_key.in_(former), users.c.user_id != self._user_id)
+        keys = former - set(connection.execute(taken).scalars())
+        return {key for key in (*keys, present) if key is not None and not anonymous.is_pseudonym(key)}
+
+    def _close_waiting(self, connection: sa.Connection) -> None:
+        for key in self._addresses(connection):
+            suppressions.add_erased(connection, key, self._now)
+        waiting = sa.and_(emails.c.user_id == self._user_id, emails.c.status.in_(["draft", "queued"]))
+        closed: dict[str, object] = {"status": "skipped", "reason": USER_DELETED, "updated_at": self._now}
+        # Also out of a sender's hands: it finds, before it sends, that the row is its no more.
+        unclaimed = {"claimed_by": None, "claimed_until": None, "not_before": None}
+        connection.execute(sa.update(emails).where(waiting).values(**closed, **unclaimed))
+
+    def _in_flight(self, connection: sa.Connection) -> bool:
+        sending = sa.select(emails.c.email_id).where(emails.c.user_id == self._user_id, emails.c.status == "sending")
+        return connection.execute(sending).first() is not None
+
+    def _wait_for_senders(self, patience_seconds: float) -> bool:
+        """Wait until no message of this person is being handed over; ask the mailer where its sender is gone."""
+        deadline = clock.monotonic() + patience_seconds
+        while True:
+            with self._database.read() as connection:
+                if not self._in_flight(connection):
+                    return True
+            if self._ledger.has_leftovers(self._now):
+                self._recover()
+            if clock.monotonic() > deadline:
+                return False
+            time.sleep(_POLL_SECONDS)
+
+    def _recover(self) -> None:
+        mailer = mailer_for(self._settings)
+        if mailer is not None:
+            try:
+                self._ledger.recover(mailer, self._now)
+            finally:
+                mailer.close()
+
+    def _person(self, connection: sa.Connection) -> tuple[Person, Collection[bytes]]:
+        row = connection.execute(
+            sa.select(users.c.email, users.c.name).where(users.c.user_id == self._user_id)
+        ).one_or_none()
+        email, name = (None, None) if row is None else (row.email, row.name)
+        person = Person(self._user_id, email, name, frozenset(self._addresses(connection)), self._secret)
+        alone = name is not None and erasing.is_only_one_called(connection, self._user_id, name)
+        return person, person.marks(with_name=alone)
+
+    def _forget(self, report: ErasureReport, person: Person) -> tuple[ErasureReport, bool]:
+        """Delete files and rows and make anonymous what stays; False where a message has gone into flight meanwhile."""
+        files = self._delete_files(person)
+        rejects = erasing.rejects_about(self._database, person)
+        with self._database.write() as connection:
+            change_log.lock(connection)
+            if self._in_flight(connection):
+                return report, False
+            # What came to wait since; an import may even have brought another address.
+            self._close_waiting(connection)
+            keys = self._addresses(connection)
+            report = replace(
+                report,
+                files=files,
+                rejected_records=len(rejects),
+                suppressed=len(keys),
+                same_address=self._others(connection, keys),
+                orders=self._count_orders(connection),
+            )
+            erasing.blank_rejects(connection, rejects, self._now)
+            self._forget_answers(connection)
+            pseudonym = anonymous.new_pseudonym()
+            done = anonymous.anonymise(connection, self._user_id, keys, pseudonym, self._now)
+            self._forget_in_audit(connection, done.email_ids)
+            connection.execute(sa.delete(scores).where(scores.c.user_id == self._user_id))
+            connection.execute(sa.delete(orders).where(orders.c.user_id == self._user_id))
+            remove_user(connection, self._user_id, self._now)
+            facts.put(connection, self._fact, _FILES_LEFT)
+        return replace(report, emails=len(done.email_ids), events=done.events), True
+
+    def _delete_files(self, person: Person) -> int:
+        outbox = self._settings.outbox_dir
+        with self._database.read() as connection:
+            ids = anonymous.email_ids_of(connection, self._user_id)
+        names = [outbox / name for email_id in ids for name in (f"{email_id}.eml", f".{email_id}.tmp")]
+        found = [path for path in names if path.exists()]
+        for path in found:
+            path.unlink(missing_ok=True)
+        return len(found) + erasing.delete_files_about(self._imported(), person)
+
+    def _imported(self) -> list[Path]:
+        """Return where files lie that have been imported, or could not be. What still waits there is yet to come."""
+        return [self._settings.data_dir / name for name in ("imported", "unreadable")]
+
+    def _others(self, connection: sa.Connection, keys: Collection[str]) -> tuple[str, ...]:
+        of_them = sa.and_(users.c.address_key.in_(keys), users.c.user_id != self._user_id)
+        return tuple(connection.execute(sa.select(users.c.user_id).where(of_them).order_by(users.c.user_id)).scalars())
+
+    def _count_orders(self, connection: sa.Connection) -> int:
+        number = sa.select(sa.func.count()).select_from(orders).where(orders.c.user_id == self._user_id)
+        return connection.execute(number).scalar_one()
+
+    def _forget_answers(self, connection: sa.Connection) -> None:
+        of_the_person = idempotency_keys.c.user_id == self._user_id
+        connection.execute(sa.update(idempotency_keys).where(of_the_person).values(body=None, user_id=None))
+
+    def _forget_in_audit(self, connection: sa.Connection, email_ids: Collection[str]) -> None:
+        ids = {"user": [self._user_id], "email": sorted(email_ids), "order": self._order_ids(connection)}
+        for entity, found in ids.items():
+            for entity_id in found:
+                of_it = sa.and_(audit_log.c.entity == entity, audit_log.c.entity_id == entity_id)
+                hashed = audit_id(entity_id, self._secret)
+                connection.execute(sa.update(audit_log).where(of_it).values(entity_id=hashed))
+
+    def _order_ids(self, connection: sa.Connection) -> list[str]:
+        return list(connection.execute(sa.select(orders.c.order_id).where(orders.c.user_id == self._user_id)).scalars())
