@@ -1,23 +1,21 @@
 """Suppressions: search, add, remove with a reason, import, export."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Response
 
 from engagement_pipeline.delivery import suppression_files, suppressions
 from engagement_pipeline.delivery.suppressions import Suppression
-from engagement_pipeline.delivery.tables import suppressions as table
 from engagement_pipeline.platform.errors import BadInputError
 from engagement_pipeline.users.addresses import InvalidAddressError
 from engagement_pipeline.web.dashboard.lists import PAGE_SIZE, Pager
 from engagement_pipeline.web.dashboard.rendering import Said
 from engagement_pipeline.web.dashboard.screen import Fields, Reader, Screen, Writer, file, go, text
-from engagement_pipeline.web.queries.paging import Segment, read_page
+from engagement_pipeline.web.queries.suppressions import list_suppressions
 
 router = APIRouter(include_in_schema=False)
 
@@ -30,13 +28,9 @@ _REASON: Final = "is a code of small letters, digits and _, at most 32"
 def show(screen: Reader, reason: str = "") -> Response:
     """Show the list, the newest first."""
     pager = Pager(screen, _SECTION, {"reason": reason})
-    query = sa.select(table)
-    if reason:
-        query = query.where(table.c.reason == reason)
-    newest = Segment(query, (table.c.suppressed_at, table.c.address_key), descending=True)
     with screen.pipeline.database.read() as connection:
-        page = read_page(connection, [newest], PAGE_SIZE, pager.after)
-    return _page(screen, rows=page.rows, reason=reason, first=pager.first, next=pager.next(page.following))
+        page = list_suppressions(connection, PAGE_SIZE, pager.after, reason=reason or None)
+    return _page(screen, rows=page.suppressions, reason=reason, first=pager.first, next=pager.next(page.following))
 
 
 @router.post("/suppressions/search")
@@ -143,7 +137,7 @@ def _ask(screen: Screen, key: str, wrong: str | None = None) -> Response:
 def _page(
     screen: Screen,
     *,
-    rows: "list[Suppression] | list[sa.Row[tuple[object, ...]]]",
+    rows: Sequence[Suppression],
     reason: str = "",
     first: str | None = None,
     next: str | None = None,  # noqa: A002 - the template's name
@@ -160,7 +154,7 @@ def _page(
         _SECTION,
         status=status,
         said=said,
-        rows=rows if rows or searched else _newest(screen) if wrong else rows,
+        rows=_newest(screen) if wrong else rows,
         chosen={"reason": reason},
         first=first,
         next=next,

@@ -1,0 +1,95 @@
+"""The suppressions page: search, add, remove, import, export, each with its trace in the audit log."""
+
+import csv
+import io
+
+import pytest
+
+from engagement_pipeline.delivery import suppressions
+from engagement_pipeline.users.addresses import address_key
+from engagement_pipeline_tests.delivery.parts import SECRET
+from engagement_pipeline_tests.web.dashboard.conftest import Desk, Visitor
+
+ADDRESS = "u1@example.com"
+KEY = address_key(ADDRESS, SECRET)
+
+
+def on_list(desk: Desk) -> dict[str, str]:
+    with desk.database.read() as connection:
+        return {each.address_key: each.reason for each in suppressions.list_suppressions(connection, 100)}
+
+
+def test_an_address_is_added_found_and_taken_off_again(desk: Desk, visitor: Visitor) -> None:
+    answer = visitor.send("/suppressions/add", "/suppressions", **{"new-address": ADDRESS, "reason": "asked_by_phone"})
+    assert "on the list now" in visitor.see(answer.headers["location"])
+    assert on_list(desk) == {KEY: "asked_by_phone"}
+    found = visitor.send("/suppressions/search", "/suppressions", 200, address=" U1@Example.com ")
+    assert "That address is on the list" in found.text
+    assert ADDRESS not in found.text.lower()
+    page = f"/suppressions/remove/{KEY}"
+    assert "Asked by phone" in visitor.see(page)
+    visitor.send(page, page, 422, why="Because I say so")
+    answer = visitor.send(page, page, why="owner_asked")
+    assert "off the list" in visitor.see(answer.headers["location"])
+    assert on_list(desk) == {}
+    assert [row[1] for row in desk.audited()] == ["suppression.added", "suppression.removed"]
+
+
+def test_what_is_no_address_is_said_and_not_repeated(desk: Desk, visitor: Visitor) -> None:
+    answer = visitor.send("/suppressions/add", "/suppressions", 422, **{"new-address": "<b>nobody</b>", "reason": "?"})
+    assert "nobody" not in answer.text
+    assert answer.text.count('class="wrong"') == 2
+    assert on_list(desk) == {}
+
+
+def test_adding_again_keeps_the_first_reason(desk: Desk, visitor: Visitor) -> None:
+    for reason in ("first", "second"):
+        visitor.send("/suppressions/add", "/suppressions", **{"new-address": ADDRESS, "reason": reason})
+    assert on_list(desk) == {KEY: "first"}
+    assert len(desk.audited()) == 1
+
+
+def test_a_file_is_imported(desk: Desk, visitor: Visitor) -> None:
+    page = visitor.see("/suppressions")
+    word = page.split('name="csrf_token" value="')[1].split('"')[0]
+    file = f"email,reason\n{ADDRESS},complaint\nnonsense,manual\n"
+    answer = visitor.client.post(
+        "/suppressions/import", data={"csrf_token": word}, files={"file": ("x.csv", file, "text/csv")}
+    )
+    assert "2 lines read: 1 added, 0 known, 1 refused." in answer.text
+    assert on_list(desk) == {KEY: "complaint"}
+    bad = visitor.client.post(
+        "/suppressions/import", data={"csrf_token": word}, files={"file": ("x.csv", "a,b\n1,2\n", "text/csv")}
+    )
+    assert bad.status_code == 422
+    assert "names no column" in bad.text
+
+
+def test_the_export_holds_no_formula(desk: Desk, visitor: Visitor) -> None:
+    desk.parts.add_users([], desk.now)
+    with desk.database.write() as connection:
+        suppressions.add(connection, KEY, "complaint", "ses", desk.now)
+    answer = visitor.client.get("/suppressions/export")
+    assert answer.headers["content-disposition"] == 'attachment; filename="suppressions.csv"'
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [(row["email"], row["reason"]) for row in rows] == [(ADDRESS, "complaint")]
+    assert desk.audited() == [("marta-write", "suppression.exported", "all")]
+
+
+@pytest.mark.parametrize(
+    "path", ["/suppressions/add", "/suppressions/import", f"/suppressions/remove/{KEY}", "/system/resume"]
+)
+def test_a_form_needs_its_own_word_and_the_right_to_write(desk: Desk, visitor: Visitor, path: str) -> None:
+    assert visitor.client.post(path, data={}).status_code == 403
+    assert visitor.client.post(path, data={"csrf_token": "0" * 64}).status_code == 403
+    reader = desk.visitor("read")
+    reader.send(path, "/system", 403)
+    assert desk.audited() == []
+    assert on_list(desk) == {}
+
+
+def test_who_may_only_look_is_offered_nothing_to_change(desk: Desk) -> None:
+    page = desk.visitor("read").see("/suppressions")
+    assert 'method="post" action="/suppressions/add"' not in page
+    assert "Export" not in page
+    assert "who may look but not change" in page
