@@ -79,6 +79,7 @@ suppressions = sa.Table(
     sa.Column("reason", sa.String(32), nullable=False),
     sa.Column("source", sa.String(64), nullable=False),
     sa.Column("suppressed_at", UtcDateTime, nullable=False),
+    sa.Index("ix_suppressions_suppressed_at_address_key", "suppressed_at", "address_key"),
 )
 
 # What the senders of one provider share: when the next message may go, and how many more may go today.

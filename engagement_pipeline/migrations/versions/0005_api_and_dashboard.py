@@ -29,6 +29,7 @@ _INDEXES = {
         "ix_emails_status_created_at_email_id": ["status", "created_at", "email_id"],
         "ix_emails_user_id_created_at": ["user_id", "created_at"],
     },
+    "suppressions": {"ix_suppressions_suppressed_at_address_key": ["suppressed_at", "address_key"]},
 }
 
 

@@ -4,7 +4,7 @@ A list may consist of segments one behind the other, such as users who have orde
 index knows a filter, a page looks at so many rows at most: it may then be short, or empty, and still not be the last.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,8 +15,6 @@ from engagement_pipeline.web.queries.cursors import Key, Position
 # What a page looks at where a filter is not part of the index: some 20 ms.
 LOOKED_AT: Final = 5_000
 
-Filter = Callable[[sa.FromClause], sa.ColumnElement[bool]]
-
 
 @dataclass(frozen=True)
 class Segment:
@@ -26,13 +24,13 @@ class Segment:
         query: selects the columns that a page needs, among them the keys; its conditions are those of an index.
         keys: in which order; together unique, and an index in this order follows what `query` asks for.
         descending: the order of all keys.
-        filters: conditions on the selected columns that no index knows.
+        filters: conditions that no index knows and that few rows may meet.
     """
 
     query: sa.Select[Any]
     keys: tuple[sa.ColumnElement[Any], ...]
     descending: bool = False
-    filters: tuple[Filter, ...] = ()
+    filters: tuple[sa.ColumnElement[bool], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,30 +71,32 @@ def _read(
 ) -> tuple[list[sa.Row[Any]], tuple[Key, ...] | None]:
     """Return the rows of a segment, and the keys of the last one looked at if there may be more."""
     ordered = _ordered(segment, after)
-    if not segment.filters:
-        rows = list(connection.execute(ordered.limit(limit + 1)))
-        return (rows, None) if len(rows) <= limit else (rows[:limit], _keys(segment, rows[limit - 1]))
-    looked_at = ordered.limit(LOOKED_AT).subquery("looked_at")
-    among = [looked_at.c[str(key.key)] for key in segment.keys]
-    matching = sa.select(looked_at).where(*(each(looked_at) for each in segment.filters))
-    rows = list(connection.execute(matching.order_by(*_direction(segment, among)).limit(limit + 1)))
-    if len(rows) > limit:
-        return rows[:limit], _keys(segment, rows[limit - 1])
-    last = connection.execute(ordered.with_only_columns(*segment.keys).offset(LOOKED_AT - 1).limit(1)).one_or_none()
-    return rows, None if last is None else tuple(last)
+    boundary = _boundary(connection, segment, ordered) if segment.filters else None
+    matching = ordered.where(*segment.filters)
+    if boundary is not None:
+        matching = matching.where(~_is_behind(segment, boundary))
+    rows = list(connection.execute(matching.limit(limit + 1)))
+    return (rows, boundary) if len(rows) <= limit else (rows[:limit], _keys(segment, rows[limit - 1]))
+
+
+def _boundary(connection: sa.Connection, segment: Segment, ordered: sa.Select[Any]) -> tuple[Key, ...] | None:
+    """Return the keys of the last row that this page looks at; None where the segment ends before."""
+    last = ordered.with_only_columns(*segment.keys).offset(LOOKED_AT - 1).limit(1)
+    row = connection.execute(last).one_or_none()
+    return None if row is None else tuple(row)
 
 
 def _ordered(segment: Segment, after: tuple[Key, ...] | None) -> sa.Select[Any]:
-    query = segment.query.order_by(*_direction(segment, segment.keys))
+    query = segment.query.order_by(*(key.desc() if segment.descending else key.asc() for key in segment.keys))
     if after is None:
         return query
+    return query.where(_is_behind(segment, after))
+
+
+def _is_behind(segment: Segment, place: tuple[Key, ...]) -> sa.ColumnElement[bool]:
     keys = sa.tuple_(*segment.keys)
-    seen = sa.tuple_(*(sa.literal(value, key.type) for key, value in zip(segment.keys, after, strict=True)))
-    return query.where(keys < seen if segment.descending else keys > seen)
-
-
-def _direction(segment: Segment, keys: Sequence[sa.ColumnElement[Any]]) -> list[sa.ColumnElement[Any]]:
-    return [key.desc() if segment.descending else key.asc() for key in keys]
+    seen = sa.tuple_(*(sa.literal(value, key.type) for key, value in zip(segment.keys, place, strict=True)))
+    return keys < seen if segment.descending else keys > seen
 
 
 def _keys(segment: Segment, row: sa.Row[Any]) -> tuple[Key, ...]:
