@@ -3,6 +3,6 @@
 from typing import Final
 
 from engagement_pipeline.web.dashboard import static_files
-from engagement_pipeline.web.dashboard.routes import emails, suppressions, system, users
+from engagement_pipeline.web.dashboard.routes import campaigns, emails, home, suppressions, system, users
 
-ROUTERS: Final = tuple(module.router for module in (static_files, users, emails, suppressions, system))
+ROUTERS: Final = tuple(module.router for module in (static_files, home, users, emails, campaigns, suppressions, system))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
-from httpx import Response
+from httpx2 import Response
 
 from engagement_pipeline.delivery.events import Event, Kind
 from engagement_pipeline.delivery.feedback.intake import take

@@ -150,13 +150,13 @@ def test_an_empty_store_says_what_to_do_next(desk: Desk) -> None:
 
 
 def test_settings_show_no_secret(desk: Desk) -> None:
-    changes = {
+    changes: dict[str, object] = {
         "openai_api_key": "sk-very-secret",
         "openai_base_url": "https://user:very-secret@model.example.com/v1?key=very-secret",
         "smtp": {"password": "very-secret"},
         "delivery": {"allow_list": ("somebody@example.com",)},
     }
-    page = desk.visitor(**changes).see("/system")
+    page = desk.visitor("write", **changes).see("/system")
     assert "very-secret" not in page
     assert "a-secret-key" not in page
     assert "somebody@example.com" not in page

@@ -20,7 +20,7 @@ def on_list(desk: Desk) -> dict[str, str]:
 
 
 def test_an_address_is_added_found_and_taken_off_again(desk: Desk, visitor: Visitor) -> None:
-    answer = visitor.send("/suppressions/add", "/suppressions", **{"new-address": ADDRESS, "reason": "asked_by_phone"})
+    answer = visitor.send("/suppressions/add", "/suppressions", new_address=ADDRESS, reason="asked_by_phone")
     assert "on the list now" in visitor.see(answer.headers["location"])
     assert on_list(desk) == {KEY: "asked_by_phone"}
     found = visitor.send("/suppressions/search", "/suppressions", 200, address=" U1@Example.com ")
@@ -36,7 +36,7 @@ def test_an_address_is_added_found_and_taken_off_again(desk: Desk, visitor: Visi
 
 
 def test_what_is_no_address_is_said_and_not_repeated(desk: Desk, visitor: Visitor) -> None:
-    answer = visitor.send("/suppressions/add", "/suppressions", 422, **{"new-address": "<b>nobody</b>", "reason": "?"})
+    answer = visitor.send("/suppressions/add", "/suppressions", 422, new_address="<b>nobody</b>", reason="?")
     assert "nobody" not in answer.text
     assert answer.text.count('class="wrong"') == 2
     assert on_list(desk) == {}
@@ -44,7 +44,7 @@ def test_what_is_no_address_is_said_and_not_repeated(desk: Desk, visitor: Visito
 
 def test_adding_again_keeps_the_first_reason(desk: Desk, visitor: Visitor) -> None:
     for reason in ("first", "second"):
-        visitor.send("/suppressions/add", "/suppressions", **{"new-address": ADDRESS, "reason": reason})
+        visitor.send("/suppressions/add", "/suppressions", new_address=ADDRESS, reason=reason)
     assert on_list(desk) == {KEY: "first"}
     assert len(desk.audited()) == 1
 

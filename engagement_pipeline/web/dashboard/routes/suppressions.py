@@ -52,7 +52,7 @@ def add(screen: Writer, fields: Fields) -> Response:
     reason = text(fields, "reason") or "manual"
     wrong = {}
     try:
-        key = suppressions.key_of(text(fields, "new-address"), pipeline.secret_key)
+        key = suppressions.key_of(text(fields, "new_address"), pipeline.secret_key)
     except InvalidAddressError as error:
         key, wrong["address"] = "", str(error)
     if not suppressions.REASON.fullmatch(reason):
