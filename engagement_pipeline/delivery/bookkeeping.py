@@ -151,6 +151,8 @@ def _row(email: NewEmail, status: Status, now: datetime) -> dict[str, object]:
         "copywriter": email.copywriter,
         "provenance": email.provenance,
         "edition": email.edition,
+        "requested_by": email.requested_by,
+        "overrides": None if email.overrides is None else list(email.overrides),
         "attempts": 0,
         "decided_at": email.decided_at,
         "created_at": now,

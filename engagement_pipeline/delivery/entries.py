@@ -1,7 +1,7 @@
 """What goes into the ledger and comes out of it: plain values, the same for every store."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,10 @@ def email_id_for(user_id: str, campaign: str, step: int) -> str:
 
 @dataclass(frozen=True)
 class NewEmail:
-    """A decision to write, or for the hold-out to stay silent (then without a copy)."""
+    """A decision to write, or for the hold-out to stay silent (then without a copy).
+
+    `requested_by` names who asked for this very e-mail, `overrides` the gate's reasons that were set aside for it.
+    """
 
     user_id: str
     address_key: str
@@ -34,6 +37,8 @@ class NewEmail:
     copywriter: str | None = None
     provenance: Mapping[str, Any] | None = None
     edition: str | None = None
+    requested_by: str | None = None
+    overrides: Sequence[str] | None = None
 
     @property
     def email_id(self) -> str:
@@ -42,7 +47,10 @@ class NewEmail:
 
 @dataclass(frozen=True)
 class Entry:
-    """A row waiting to be sent."""
+    """A row waiting to be sent.
+
+    `overrides` are the gate's reasons that a person has set aside for it, as they stood at `decided_at`.
+    """
 
     email_id: str
     user_id: str
@@ -53,6 +61,8 @@ class Entry:
     value_at_risk: float
     copy: Mapping[str, Any]
     attempts: int
+    decided_at: datetime | None = None
+    overrides: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """The gate at the moment of sending: the same rules as in the cohort, on what the operational store says now."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
 
-from engagement_pipeline.cohorts.reasons import Reason
+from engagement_pipeline.cohorts.reasons import Reason, Verdict
 from engagement_pipeline.cohorts.recheck import Candidate, GateChecker
 from engagement_pipeline.cohorts.sending_hours import next_opening
 from engagement_pipeline.delivery.entries import AddressFacts, Entry
@@ -71,8 +71,7 @@ class Judge:
                 judged.refused[entry.email_id] = Reason.DUPLICATE_ADDRESS.value
             else:
                 considered[user.user_id] = (entry, user)
-        candidates = [_candidate(entry, user, addresses) for entry, user in considered.values()]
-        decisions = self._checker.recheck(candidates, now)
+        decisions = self._decide(list(considered.values()), addresses, now)
         for user_id, (entry, user) in considered.items():
             if decisions[user_id].decision != "mail" or user.email is None or user.address_key is None:
                 judged.refused[entry.email_id] = decisions[user_id].reason.value
@@ -83,14 +82,43 @@ class Judge:
                 judged.letters.append(Letter(entry, user, user.email, user.address_key, address))
         return judged
 
+    def _decide(
+        self, rows: Sequence[tuple[Entry, StoredUser]], addresses: dict[str, AddressFacts], now: datetime
+    ) -> dict[str, Verdict]:
+        usual = [candidate(user, entry.score, addresses) for entry, user in rows if not entry.overrides]
+        decisions = self._checker.recheck(usual, now)
+        for entry, user in rows:
+            if entry.overrides:
+                # By itself: others at the address count by their touches, which is what may be set aside.
+                asked = candidate(user, entry.score, addresses, entry.overrides, entry.decided_at)
+                decisions |= self._checker.recheck([asked], now)
+        return decisions
 
-def _candidate(entry: Entry, user: StoredUser, addresses: dict[str, AddressFacts]) -> Candidate:
+
+def candidate(
+    user: StoredUser,
+    score: float,
+    addresses: Mapping[str, AddressFacts],
+    overrides: Collection[str] = (),
+    overridden_at: datetime | None = None,
+) -> Candidate:
+    """Return what the gate looks at.
+
+    Args:
+        user: as stored.
+        score: at the time of the decision.
+        addresses: what the ledger knows of the users' addresses.
+        overrides: the gate's reasons that a person has set aside.
+        overridden_at: when: a touch since then counts in spite of it.
+    """
     address = addresses.get(user.address_key or "", AddressFacts())
     touches = [moment for moment in (user.last_touch_at, address.last_touch_at) if moment is not None]
+    if Reason.COOL_DOWN.value in overrides and overridden_at is not None:
+        touches = [moment for moment in touches if moment > overridden_at]
     return Candidate(
         user_id=user.user_id,
         address_key=user.address_key,
-        score=entry.score,
+        score=score,
         order_days=user.order_days,
         last_order_at=user.last_order_at,
         average_order_value=user.average_order_value,

@@ -43,7 +43,7 @@ _DELIVERIES: Final = _Mirrored(
     _columns(
         tables.emails,
         "email_id user_id address_key campaign step status reason score band variant copywriter attempts"
-        " decided_at created_at sent_at updated_at",
+        " decided_at created_at sent_at updated_at requested_by",
     ),
 )
 _EVENTS: Final = _Mirrored(

@@ -21,8 +21,12 @@ CREATE TABLE IF NOT EXISTS email_deliveries (
     decided_at TIMESTAMP,
     created_at TIMESTAMP,
     sent_at TIMESTAMP,
-    updated_at TIMESTAMP
+    updated_at TIMESTAMP,
+    requested_by VARCHAR
 );
+
+-- Warehouses from before have no such column, and no such e-mail.
+ALTER TABLE email_deliveries ADD COLUMN IF NOT EXISTS requested_by VARCHAR;
 
 CREATE TABLE IF NOT EXISTS email_events (
     event_id VARCHAR,

@@ -26,6 +26,8 @@ _ENTRY: Final = tuple(
         "value_at_risk",
         "copy",
         "attempts",
+        "decided_at",
+        "overrides",
     )
 )
 

@@ -1,0 +1,279 @@
+"""Writing to one person now, because somebody asks for it: a draft and a place in the queue, through the same gate.
+
+Nothing is made up for it: the score is the user's own, and the gate says why somebody is not written to as it always
+does. Only the cool-down may be set aside, by whoever says so, and that is recorded with the e-mail: the sender judges
+the row again, and sets aside what was set aside here and no more.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Final, Literal
+
+import sqlalchemy as sa
+
+from engagement_pipeline.cohorts.reasons import Reason, Verdict
+from engagement_pipeline.cohorts.recheck import recheck
+from engagement_pipeline.cohorts.sending_hours import next_opening
+from engagement_pipeline.copywriting.brand import Brand
+from engagement_pipeline.copywriting.catalogue import Catalogue
+from engagement_pipeline.copywriting.checking import checked
+from engagement_pipeline.copywriting.copy import Copywriter, Text
+from engagement_pipeline.copywriting.edition import edition_of
+from engagement_pipeline.copywriting.template import TemplateCopywriter
+from engagement_pipeline.delivery import bookkeeping, statuses
+from engagement_pipeline.delivery.briefing import Briefing
+from engagement_pipeline.delivery.entries import NewEmail
+from engagement_pipeline.delivery.judging import candidate
+from engagement_pipeline.delivery.ledger import SqlLedger
+from engagement_pipeline.delivery.statements import is_one_of
+from engagement_pipeline.delivery.tables import emails
+from engagement_pipeline.platform import change_log
+from engagement_pipeline.platform.audit import record
+from engagement_pipeline.platform.change_log import Change
+from engagement_pipeline.platform.errors import BadInputError
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.sql import Database
+from engagement_pipeline.scoring.explain import explain
+from engagement_pipeline.scoring.formula import Population
+from engagement_pipeline.scoring.population import published_population
+from engagement_pipeline.users.keys import check_secret_key
+from engagement_pipeline.users.store import SqlUserStore, StoredUser
+
+NOT_SCORED: Final = "not_scored"
+OPEN: Final = "open"
+
+_MEANINGS: Final = {
+    NOT_SCORED: "Nobody has been scored yet: what is typical of the shop's users is known after the first full run.",
+    OPEN: "An e-mail to this user is waiting to be sent already.",
+}
+
+
+class NoSuchUserError(BadInputError):
+    """There is nobody to write to under this id."""
+
+
+@dataclass(frozen=True)
+class Writing:
+    """What writing to one person takes.
+
+    Attributes:
+        database: the operational store.
+        settings: the gate, the campaign, the secret key.
+        brand: in whose name.
+        catalogue: goods and offers that may be named, if the shop has such a file.
+        copywriter: makes one for a single text; only asked where somebody is written to.
+    """
+
+    database: Database
+    settings: Settings
+    brand: Brand
+    catalogue: Catalogue | None
+    copywriter: Callable[[], Copywriter]
+
+
+@dataclass(frozen=True)
+class Requested:
+    """What became of the request.
+
+    Attributes:
+        status: `queued`; `refused` by the gate; or `open`, where an e-mail to this user waits already.
+        reason: the gate's code (see `Reason`), `not_scored` or `open`.
+        meaning: the same in a sentence.
+        email_id: the e-mail that waits; None where it was refused.
+        overridden: the gate's reasons that were set aside for it.
+        not_before: when the user's sending hours begin, if they are not on now.
+    """
+
+    status: Literal["queued", "refused", "open"]
+    reason: str
+    meaning: str
+    email_id: str | None = None
+    overridden: tuple[str, ...] = ()
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True)
+class _Passed:
+    """A user whom the gate lets through."""
+
+    user: StoredUser
+    address_key: str
+    population: Population
+    score: float
+    band: str
+    overridden: tuple[str, ...]
+
+
+def request_email(
+    writing: Writing,
+    user_id: str,
+    actor: str,
+    override_cool_down: bool,
+    now: datetime,
+    *,
+    request_id: str | None = None,
+) -> Requested:
+    """Write an e-mail to a user and queue it, if the gate agrees.
+
+    Args:
+        writing: what it takes.
+        user_id: whom to write to.
+        actor: who asks, for the ledger and the audit log.
+        override_cool_down: whether the time since the last e-mail is to be set aside. Consent, suppressions, the
+            hold-out, the silence and the most e-mails per silence never are, and sending hours are kept.
+        now: the moment of the request.
+        request_id: names the request, for the audit log.
+
+    Raises:
+        NoSuchUserError: there is no such user.
+        SecretKeyChangedError: the store was made with another secret key.
+        CopyTemplateError: the brand's templates, which stand in for any other text, do not suit it.
+    """
+    waiting = _open_email(writing, user_id)
+    if waiting is not None:
+        return waiting
+    passed = _judge(writing, user_id, override_cool_down, now)
+    if isinstance(passed, Requested):
+        return passed
+    copywriter = writing.copywriter()
+    briefing = Briefing(
+        writing.settings.campaign,
+        copywriter,
+        writing.brand,
+        writing.catalogue,
+        passed.population.median_order_value,
+        now,
+    )
+    text = _text(writing, passed.user, copywriter, briefing, now)
+    draft = _Draft(passed, text, briefing.variant(user_id), edition_of(copywriter, writing.catalogue))
+    return _queue(writing, draft, actor, now, request_id)
+
+
+def _judge(writing: Writing, user_id: str, override_cool_down: bool, now: datetime) -> _Passed | Requested:
+    """Ask the gate by what the operational store says now."""
+    settings = writing.settings
+    secret = settings.secret_key.get_secret_value()
+    users = SqlUserStore(writing.database, secret)
+    user = users.get_user(user_id)
+    if user is None:
+        raise NoSuchUserError(f"there is no user {user_id!r}")
+    with writing.database.read() as connection:
+        population = published_population(connection)
+    if population is None:
+        return _refused(NOT_SCORED)
+    scored = explain(user, population, settings.scoring, now.date())
+    ledger = SqlLedger(writing.database, settings.delivery.soft_bounces)
+    addresses = ledger.address_facts([] if user.address_key is None else [user.address_key])
+
+    def ask(overrides: tuple[str, ...]) -> Verdict:
+        asked = candidate(user, scored.score, addresses, overrides, now)
+        return recheck([asked], now, settings.gate, settings.scoring, secret)[user_id]
+
+    overridden: tuple[str, ...] = ()
+    verdict = ask(overridden)
+    if verdict.reason is Reason.COOL_DOWN and override_cool_down:
+        overridden = (Reason.COOL_DOWN.value,)
+        verdict = ask(overridden)
+    if verdict.decision != "mail" or user.address_key is None:
+        return _refused(verdict.reason.value)
+    return _Passed(user, user.address_key, population, scored.score, scored.band, overridden)
+
+
+def _text(writing: Writing, user: StoredUser, copywriter: Copywriter, briefing: Briefing, now: datetime) -> Text:
+    brief = briefing.brief(
+        days_since_last_order=_silence(user, now),
+        order_days=user.order_days,
+        average_order_value=user.average_order_value,
+        preferred_categories=user.preferred_categories,
+        touches_since_order=user.touches_since_order,
+        variant=briefing.variant(user.user_id),
+    )
+    fallback = TemplateCopywriter(writing.brand)
+    [text] = copywriter.write([brief], [briefing.number(user.user_id)])
+    if text is None:
+        # Whoever asks for an e-mail now does not wait for tomorrow's budget.
+        text = Text(fallback.stand_in(brief), fallback.name)
+    return checked(text, brief, writing.brand, fallback)
+
+
+def _silence(user: StoredUser, now: datetime) -> int:
+    if user.last_order_at is None:
+        raise ValueError("the gate lets nobody through who has never ordered")
+    return (now.astimezone(timezone.utc).date() - user.last_order_at.astimezone(timezone.utc).date()).days
+
+
+@dataclass(frozen=True)
+class _Draft:
+    passed: _Passed
+    text: Text
+    variant: str
+    edition: str
+
+
+def _queue(writing: Writing, draft: _Draft, actor: str, now: datetime, request_id: str | None) -> Requested:
+    """Put the draft in the queue in one transaction, unless another e-mail to the user has come to wait meanwhile."""
+    user = draft.passed.user
+    with writing.database.write() as connection:
+        change_log.lock(connection)
+        check_secret_key(connection, writing.settings.secret_key.get_secret_value())
+        waiting = _find_open(connection, user.user_id)
+        if waiting is not None:
+            return Requested("open", OPEN, _MEANINGS[OPEN], waiting)
+        email = _email(connection, writing.settings.campaign, draft, actor, now)
+        bookkeeping.insert(connection, [email], "queued", now)
+        change_log.append(connection, [Change("request", email.email_id, user.user_id, "created")], now)
+        details = {"overridden": list(draft.passed.overridden)}
+        record(connection, actor, "email.requested", "email", email.email_id, details, now, request_id)
+    return Requested(
+        "queued",
+        Reason.ELIGIBLE.value,
+        Reason.ELIGIBLE.meaning,
+        email.email_id,
+        draft.passed.overridden,
+        next_opening(user.time_zone, now, writing.settings.gate),
+    )
+
+
+def _email(connection: sa.Connection, campaign: str, draft: _Draft, actor: str, now: datetime) -> NewEmail:
+    passed = draft.passed
+    return NewEmail(
+        user_id=passed.user.user_id,
+        address_key=passed.address_key,
+        campaign=campaign,
+        step=_next_step(connection, passed.user, campaign),
+        score=passed.score,
+        band=passed.band,
+        # As the gate has it.
+        value_at_risk=round(passed.user.average_order_value * (1 - passed.score / 100), 2),
+        decided_at=now,
+        variant=draft.variant,
+        copy=draft.text.copy.model_dump(mode="json"),
+        copywriter=draft.text.author,
+        provenance=draft.text.record(),
+        edition=draft.edition,
+        requested_by=actor,
+        overrides=passed.overridden or None,
+    )
+
+
+def _next_step(connection: sa.Connection, user: StoredUser, campaign: str) -> int:
+    # Rows that a sender has closed count for the user's steps only once they are settled.
+    mine = sa.and_(emails.c.user_id == user.user_id, emails.c.campaign == campaign)
+    newest = connection.execute(sa.select(sa.func.max(emails.c.step)).where(mine)).scalar_one() or 0
+    return int(max(newest, user.steps)) + 1
+
+
+def _open_email(writing: Writing, user_id: str) -> Requested | None:
+    with writing.database.read() as connection:
+        waiting = _find_open(connection, user_id)
+    return None if waiting is None else Requested("open", OPEN, _MEANINGS[OPEN], waiting)
+
+
+def _find_open(connection: sa.Connection, user_id: str) -> str | None:
+    mine = sa.and_(emails.c.user_id == user_id, is_one_of(emails.c.status, statuses.OPEN))
+    return connection.execute(sa.select(emails.c.email_id).where(mine).limit(1)).scalar_one_or_none()
+
+
+def _refused(reason: str) -> Requested:
+    return Requested("refused", reason, _MEANINGS.get(reason) or Reason(reason).meaning)
