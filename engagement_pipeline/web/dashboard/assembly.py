@@ -3,6 +3,18 @@
 from typing import Final
 
 from engagement_pipeline.web.dashboard import static_files
-from engagement_pipeline.web.dashboard.routes import campaigns, emails, home, suppressions, system, users
+from engagement_pipeline.web.dashboard.routes import (
+    campaigns,
+    emails,
+    home,
+    persons,
+    suppressions,
+    system,
+    user_forms,
+    users,
+)
 
-ROUTERS: Final = tuple(module.router for module in (static_files, home, users, emails, campaigns, suppressions, system))
+ROUTERS: Final = tuple(
+    module.router
+    for module in (static_files, home, user_forms, persons, users, emails, campaigns, suppressions, system)
+)

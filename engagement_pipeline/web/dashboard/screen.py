@@ -23,6 +23,7 @@ _SAID: Final[Mapping[str, Said]] = {
     "saved": Said("Saved. The pipeline reacts within seconds."),
     "unchanged": Said("Nothing had changed, so nothing was saved.", "plain"),
     "requested": Said("The e-mail is written and waits for the sender."),
+    "waits_for_hours": Said("The e-mail is written and leaves as soon as the person's sending hours begin."),
     "erased": Said("The person was erased. The address will never be written to again."),
     "erasing": Said("Erasing has begun and is finished by itself; what is left is done by the next run.", "warn"),
     "resolved": Said("Noted. The provider's own word still counts for more."),
@@ -46,6 +47,12 @@ class Screen:
         self.request = request
         self.pipeline = pipeline
         self.session = session
+
+    @property
+    def request_id(self) -> str | None:
+        """What the audit log names this request by."""
+        found: str | None = getattr(self.request.state, "request_id", None)
+        return found
 
     def show(
         self, template: str, section: str, *, status: int = HTTPStatus.OK, said: Said | None = None, **facts: Any
@@ -81,9 +88,8 @@ class Screen:
         self, connection: sa.Connection, action: str, entity: str, entity_id: str, details: Mapping[str, Any]
     ) -> None:
         """Record a write in its own transaction; see `audit.record`."""
-        request_id = getattr(self.request.state, "request_id", None)
         now = self.pipeline.now()
-        audit.record(connection, self.session.actor, action, entity, entity_id, details, now, request_id)
+        audit.record(connection, self.session.actor, action, entity, entity_id, details, now, self.request_id)
 
 
 def go(path: str, said: str | None = None) -> RedirectResponse:

@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import date
+from http import HTTPStatus
 from typing import Any, Final, get_args
 
 from fastapi import APIRouter, Response
 
 from engagement_pipeline.platform.settings import ScoringSettings
 from engagement_pipeline.scoring.curve import Point, thinned
-from engagement_pipeline.web.dashboard import charts, course
+from engagement_pipeline.scoring.population import published_population
+from engagement_pipeline.web.dashboard import charts, course, figures
 from engagement_pipeline.web.dashboard.lists import PAGE_SIZE, Pager
-from engagement_pipeline.web.dashboard.screen import Reader
+from engagement_pipeline.web.dashboard.rendering import Said
+from engagement_pipeline.web.dashboard.screen import Reader, Screen
 from engagement_pipeline.web.dashboard.words import BANDS
 from engagement_pipeline.web.queries import emails, orders, scoring, timeline, users
 from engagement_pipeline.web.queries.users import Band, Sort, UserFilters
@@ -60,13 +63,18 @@ def show(screen: Reader, q: str = "", band: str = "", sort: str = "") -> Respons
 @router.get("/user/{user_id:path}")
 def show_one(screen: Reader, user_id: str) -> Response:
     """Show everything about a user."""
+    return page_of(screen, user_id)
+
+
+def page_of(screen: Screen, user_id: str, *, said: Said | None = None, status: int = HTTPStatus.OK) -> Response:
+    """Return a user's page; `said` is what it says about what was just asked for."""
     settings, today = screen.pipeline.settings.scoring, screen.pipeline.now().date()
-    pager = Pager(screen, screen.request.url.path, {})
+    pager = Pager(screen, f"/user/{figures.in_path(user_id)}", {})
     with screen.pipeline.database.read() as connection:
         detail = users.user_detail(connection, user_id)
         if detail is None:
             return screen.missing(SECTION, "user")
-        population = scoring.population(connection)
+        population = published_population(connection)
         points = [] if population is None else timeline.curve(connection, detail.user, population, settings, today)
         written = emails.list_emails(connection, emails.EmailFilters(user_id=user_id), _EMAILS)
         bought = orders.orders_of(connection, user_id, _ORDERS)
@@ -75,6 +83,8 @@ def show_one(screen: Reader, user_id: str) -> Response:
     return screen.show(
         "user.html.j2",
         SECTION,
+        status=status,
+        said=said,
         user=detail.user,
         suppression=detail.suppression,
         open_email=detail.open_email,
