@@ -13,7 +13,7 @@ from httpx2 import Response
 
 from engagement_pipeline.delivery.events import Event, Kind
 from engagement_pipeline.delivery.feedback.intake import take
-from engagement_pipeline.delivery.tables import emails
+from engagement_pipeline.delivery.tables import email_events, emails
 from engagement_pipeline.migrations import upgrade
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform import published, run_marks
@@ -21,6 +21,7 @@ from engagement_pipeline.platform.audit import audit_log
 from engagement_pipeline.platform.settings import GateSettings, Settings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.scoring.tables import scores
+from engagement_pipeline.users.store import Touches, record_touches
 from engagement_pipeline.web.app import create_app
 from engagement_pipeline.web.security import tokens
 from engagement_pipeline_tests.conftest import NOW
@@ -78,6 +79,24 @@ class Desk:
         with self.database.write() as connection:
             take(connection, [event], self.now, 3)
 
+    def make_everyone_writable(self) -> None:
+        """Take back what was written, so that the gate has nothing against anybody; all are critical."""
+        with self.database.write() as connection:
+            for table in (email_events, emails, scores):
+                connection.execute(sa.delete(table))
+            rows = [
+                {"user_id": f"u{number:05}", "score": 20.0 + number, "band": "critical", "as_of": self.now.date()}
+                for number, _ in enumerate(NAMES, 1)
+            ]
+            connection.execute(sa.insert(scores), [{**row, "published_at": self.now} for row in rows])
+            for number, _ in enumerate(NAMES, 1):
+                record_touches(connection, [Touches(f"u{number:05}", (), None, 0)], self.now)
+
+    def settings_for_sending(self) -> Settings:
+        """At any hour of the day that a test may run at."""
+        gate = GateSettings(hold_out_share=0, sending_hour_from=0, sending_hour_to=24)
+        return self.settings.model_copy(update={"gate": gate})
+
     def token(self, name: str, scope: tokens.Scope = "write") -> str:
         with self.database.write() as connection:
             return tokens.add(connection, name, scope, self.now)
@@ -125,10 +144,15 @@ NAMES = ("Ada Lovelace", "Grace Hopper", "<script>alert(1)</script>", "Zoë Ång
 POPULATION = {"mean_gap_days": 45.0, "median_order_value": 50.0, "users": 4}
 
 
+def empty_store(folder: Path) -> Database:
+    database = Database(f"sqlite:///{folder / 'engagement.db'}")
+    upgrade(database)
+    return database
+
+
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    database = Database(f"sqlite:///{tmp_path / 'engagement.db'}")
-    upgrade(database)
+    database = empty_store(tmp_path)
     yield Desk(database, tmp_path)
     database.close()
 

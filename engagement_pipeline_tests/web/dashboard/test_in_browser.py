@@ -1,0 +1,226 @@
+"""The dashboard as people meet it: readable, usable by keyboard, quiet, and a marketer's day from end to end."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from engagement_pipeline.pipeline import Pipeline
+from engagement_pipeline.platform import clock
+from engagement_pipeline_tests.delivery.parts import SECRET
+from engagement_pipeline_tests.web.dashboard.browsing import Person, Scheme
+from engagement_pipeline_tests.web.dashboard.conftest import Desk, empty_store
+from engagement_pipeline_tests.web.dashboard.test_overview import publish
+from engagement_pipeline_tests.web.server import Server, running
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+]
+
+PAGES = (
+    "/",
+    "/users",
+    "/users?q=nobody",
+    "/users/new",
+    "/user/u00001",
+    "/users/edit/u00001",
+    "/emails",
+    "/email/{sent}",
+    "/email/{sent}?look=phone",
+    "/email/{sent}?look=text",
+    "/email/{unknown}",
+    "/campaigns",
+    "/suppressions",
+    "/system",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("desk")
+
+
+@pytest.fixture(scope="module")
+def desk(folder: Path) -> Iterator[Desk]:
+    database = empty_store(folder)
+    desk = Desk(database, folder, clock.now())
+    publish(desk)
+    yield desk
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def server(desk: Desk, folder: Path) -> Iterator[Server]:
+    settings = {"ENGAGEMENT_SECRET_KEY": SECRET, "ENGAGEMENT_GATE__HOLD_OUT_SHARE": "0"}
+    with running(desk.settings.database_url, folder, **settings) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def token(desk: Desk) -> str:
+    return desk.token("marta")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_every_page_is_accessible_fits_and_keeps_to_itself(
+    browser: Browser, desk: Desk, server: Server, token: str, width: int, scheme: Scheme
+) -> None:
+    person = Person(browser, server.url, width, scheme)
+    person.go("/login")
+    assert person.findings() == []
+    person.log_in(token)
+    for path in PAGES:
+        person.go(path.format(sent=desk.email_ids[0], unknown=desk.email_ids[1]))
+        assert person.findings() == [], path
+        assert person.overflow() <= 0, path
+    assert person.complaints == []
+    assert person.strangers() == []
+    person.close()
+
+
+def test_times_are_in_the_viewers_zone(browser: Browser, desk: Desk, server: Server, token: str) -> None:
+    person = Person(browser, server.url)
+    person.log_in(token)
+    time = person.go(f"/email/{desk.email_ids[0]}").locator("time").first
+    shown, moment = time.inner_text(), time.get_attribute("datetime")
+    expected = person.page.evaluate(
+        "moment => new Intl.DateTimeFormat('en-US', {dateStyle: 'medium', timeStyle: 'short',"
+        " timeZone: 'America/New_York'}).format(new Date(moment))",
+        moment,
+    )
+    assert shown == expected
+    person.close()
+
+
+def test_searching_shows_whom_it_finds_while_typing(browser: Browser, server: Server, token: str) -> None:
+    person = Person(browser, server.url)
+    person.log_in(token)
+    page = person.go("/users")
+    expect(page.get_by_role("link", name="Grace Hopper")).to_be_visible()
+    page.get_by_label("Name, address or id").press_sequentially("lovel", delay=30)
+    expect(page.get_by_role("link", name="Grace Hopper")).to_have_count(0)
+    expect(page.get_by_role("link", name="Ada Lovelace")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"q=lovel"))
+    # No page is kept for going back: pages hold names and addresses.
+    kept = page.evaluate("JSON.stringify({...localStorage, ...sessionStorage})")
+    assert "Lovelace" not in kept
+    page.go_back()
+    expect(page.get_by_role("link", name="Grace Hopper")).to_be_visible()
+    assert person.complaints == []
+    person.close()
+
+
+def test_it_works_with_the_keyboard_alone(browser: Browser, server: Server, token: str) -> None:
+    person = Person(browser, server.url)
+    person.log_in(token)
+    page = person.go("/users?q=lovel")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent") == "Ada Lovelace":
+            break
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
+    assert float(outline.removesuffix("px")) >= 2
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Ada Lovelace", level=1).wait_for()
+    person.close()
+
+
+def test_it_works_without_scripts(browser: Browser, server: Server, token: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(server.url + "/login")
+    page.get_by_label("Token").fill(token)
+    page.get_by_role("button", name="Log in").click()
+    page.goto(server.url + "/users")
+    page.get_by_label("Name, address or id").fill("lovel")
+    page.get_by_role("button", name="Show").click()
+    page.get_by_role("link", name="Ada Lovelace").click()
+    assert "UTC" in page.locator("time").first.inner_text()
+    context.close()
+
+
+def test_a_wrong_token_is_said_to_be_wrong(browser: Browser, server: Server, token: str) -> None:
+    person = Person(browser, server.url, 390)
+    page = person.go("/users?q=ada")
+    page.get_by_label("Token").fill("egp_nonsense")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_contain_text("not one of ours")
+    assert person.findings() == []
+    page.get_by_label("Token").fill(token)
+    page.get_by_role("button", name="Log in").click()
+    expect(page).to_have_url(server.url + "/users?q=ada")
+    page.get_by_role("button", name="Log out").click()
+    page.goto(server.url + "/users")
+    page.get_by_role("heading", name="Log in").wait_for()
+    person.close()
+
+
+@pytest.mark.parametrize(("width", "who"), [(1280, "Grace Hopper"), (390, "Zoë Ångström")])
+def test_a_marketers_day(tmp_path: Path, browser: Browser, width: int, who: str) -> None:
+    database = empty_store(tmp_path)
+    desk = Desk(database, tmp_path, clock.now())
+    publish(desk)
+    desk.make_everyone_writable()
+    # At any hour of the day that this test may run at.
+    hours = {"ENGAGEMENT_GATE__SENDING_HOUR_FROM": "0", "ENGAGEMENT_GATE__SENDING_HOUR_TO": "24"}
+    settings = {"ENGAGEMENT_SECRET_KEY": SECRET, "ENGAGEMENT_GATE__HOLD_OUT_SHARE": "0", **hours}
+    with running(desk.settings.database_url, tmp_path, **settings) as server:
+        person = Person(browser, server.url, width)
+        page = person.page
+        person.log_in(desk.token("marta"))
+        expect(page.get_by_text("335", exact=True).first).to_be_visible()
+
+        page.get_by_role("link", name="Critical").click()
+        page.get_by_role("link", name=who).click()
+        expect(page.get_by_text("The last order was 90 days ago")).to_be_visible()
+
+        page.get_by_label("Yes, send an e-mail to this person").check()
+        page.get_by_role("button", name="Write now").click()
+        expect(page.get_by_role("status").first).to_contain_text("waits for the sender")
+        page.get_by_role("link", name="on its way").click()
+        expect(page.get_by_text("Asked for by")).to_be_visible()
+
+        Pipeline(desk.settings_for_sending()).send()
+        page.reload()
+        expect(page.get_by_text("Handed over").first).to_be_visible()
+        frame = page.frame_locator("iframe")
+        expect(frame.get_by_text(who.split()[0]).first).to_be_visible()
+        way_out = frame.get_by_role("link", name=re.compile("nsubscribe")).first.get_attribute("href")
+        assert way_out is not None
+        assert person.complaints == []
+        assert person.strangers() == []
+
+        recipient = Person(browser, server.url, width)
+        recipient.go("/unsubscribe?" + way_out.split("?")[1])
+        recipient.page.get_by_role("button", name="Unsubscribe").click()
+        recipient.page.get_by_role("heading", name="You're unsubscribed").wait_for()
+        recipient.close()
+
+        page.reload()
+        expect(page.get_by_role("listitem").filter(has_text="Unsubscribed")).to_be_visible()
+        page.get_by_role("link", name="Suppressions").click()
+        expect(page.get_by_role("row").filter(has_text="Unsubscribed")).to_have_count(2)
+        person.go("/system")
+        expect(page.get_by_text("email.requested")).to_be_visible()
+        assert person.complaints == []
+        person.close()
+    database.close()
