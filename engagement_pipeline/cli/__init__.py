@@ -10,7 +10,18 @@ import traceback
 import typer
 from pydantic import ValidationError
 
-from engagement_pipeline.cli import dagster_home, deliveries, demo, orders, scoring, status, suppressions, tokens, web
+from engagement_pipeline.cli import (
+    dagster_home,
+    deliveries,
+    demo,
+    orders,
+    scoring,
+    status,
+    suppressions,
+    tokens,
+    users,
+    web,
+)
 from engagement_pipeline.platform.errors import BadInputError
 
 FAILURE = 1
@@ -29,6 +40,7 @@ orders.register(app)
 scoring.register(app)
 deliveries.register(app)
 suppressions.register(app)
+users.register(app)
 tokens.register(app)
 web.register(app)
 status.register(app)

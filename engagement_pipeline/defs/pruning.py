@@ -1,11 +1,13 @@
-"""Housekeeping: what grows with every run and every change is cut, and old questions are closed."""
+"""Housekeeping: what grows without end is cut, old questions are closed, and what was begun is finished."""
 
+from collections import Counter
 from datetime import datetime, timedelta
 
 import dagster as dg
 from dagster import DagsterRunStatus
 
 from engagement_pipeline.defs.resources import WarehouseResource
+from engagement_pipeline.delivery.erasure import finish
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform.change_log import prune_change_log
 from engagement_pipeline.platform.warehouse import get_offset
@@ -34,7 +36,8 @@ def prune(
 ) -> None:
     """Delete finished runs with their events and logs, and change-log entries that the warehouse has read.
 
-    Stops asking, too, what became of e-mails that have long been unknown.
+    Stops asking, too, what became of e-mails that have long been unknown, and finishes erasures that could not be
+    finished at once.
     """
     now = pipeline.now()
     expired = pipeline.ledger.expire_unknown(now - timedelta(days=pipeline.settings.delivery.unknown_expires_days), now)
@@ -43,8 +46,19 @@ def prune(
         read_up_to = min(get_offset(con, reader) or 0 for reader in _READERS)
     with pipeline.database.write() as connection:
         changes = prune_change_log(connection, now - timedelta(days=config.change_days), read_up_to)
+    erasures = Counter(report.left or "finished" for report in finish(pipeline.database, pipeline.settings, now))
     context.log.info(f"deleted {runs} runs and {changes} change-log entries; {expired} unknown e-mails expired")
-    context.add_output_metadata({"deleted_runs": runs, "deleted_changes": changes, "expired_unknown": expired})
+    if unfinished := erasures.total() - erasures["finished"]:
+        context.log.warning(f"{unfinished} erasures are still to be finished: {dict(erasures)}")
+    context.add_output_metadata(
+        {
+            "deleted_runs": runs,
+            "deleted_changes": changes,
+            "expired_unknown": expired,
+            "finished_erasures": erasures["finished"],
+            "unfinished_erasures": unfinished,
+        }
+    )
 
 
 def delete_runs(instance: dg.DagsterInstance, before: datetime) -> int:

@@ -157,7 +157,7 @@ def _judge(writing: Writing, user_id: str, override_cool_down: bool, now: dateti
     users = SqlUserStore(writing.database, secret)
     user = users.get_user(user_id)
     if user is None:
-        raise NoSuchUserError(f"there is no user {user_id!r}")
+        raise NoSuchUserError("there is no user with this id")
     with writing.database.read() as connection:
         population = published_population(connection)
     if population is None:

@@ -32,6 +32,9 @@ COMMANDS = [
     ["suppressions", "remove"],
     ["suppressions", "import"],
     ["suppressions", "export"],
+    ["users"],
+    ["users", "export"],
+    ["users", "erase"],
     ["web"],
     ["status"],
 ]

@@ -10,6 +10,7 @@ from engagement_pipeline.cli.dagster_home import end_abandoned_runs
 from engagement_pipeline.definitions import build_defs
 from engagement_pipeline.defs.importing import IncomingFile
 from engagement_pipeline.defs.pruning import delete_runs
+from engagement_pipeline.delivery import erasure
 from engagement_pipeline.delivery.unknowns import list_unknown
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform import change_log, clock
@@ -113,3 +114,20 @@ def build_defs_job() -> dg.JobDefinition:
         nothing()
 
     return idle
+
+
+def test_an_erasure_that_was_begun_is_finished(
+    pipeline: Pipeline, run_job: RunJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.store.put_users([silent_user(1)], NOW)
+    with monkeypatch.context() as patch:
+        patch.setattr(erasure, "AT_ONCE_BYTES", 0)
+        patch.setattr("engagement_pipeline.platform.wiping._holds", lambda *_: True)
+        report = erasure.erase(pipeline.database, pipeline.settings, "user-1", "cli", NOW)
+    assert report.left == "store_files"
+    result = run_job("prune_history")
+    assert result.success
+    [output] = [event for event in result.all_events if event.is_successful_output]
+    metadata = output.step_output_data.metadata
+    assert (metadata["finished_erasures"].value, metadata["unfinished_erasures"].value) == (1, 0)
+    assert erasure.finish(pipeline.database, pipeline.settings, NOW) == []
