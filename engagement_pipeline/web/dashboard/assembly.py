@@ -4,6 +4,7 @@ from typing import Final
 
 from engagement_pipeline.web.dashboard import static_files
 from engagement_pipeline.web.dashboard.routes import (
+    approvals,
     campaigns,
     emails,
     home,
@@ -16,5 +17,5 @@ from engagement_pipeline.web.dashboard.routes import (
 
 ROUTERS: Final = tuple(
     module.router
-    for module in (static_files, home, user_forms, persons, users, emails, campaigns, suppressions, system)
+    for module in (static_files, home, user_forms, persons, users, emails, approvals, campaigns, suppressions, system)
 )

@@ -36,6 +36,7 @@ PAGES = (
     "/email/{sent}?look=phone",
     "/email/{sent}?look=text",
     "/email/{unknown}",
+    "/approvals",
     "/campaigns",
     "/suppressions",
     "/system",

@@ -7,7 +7,7 @@ import pytest
 from engagement_pipeline.web.dashboard.static_files import static_files, static_url
 from engagement_pipeline_tests.web.dashboard.conftest import Desk, Visitor
 
-PAGES = ("/users", "/users?q=ada", "/user/u00001", "/emails", "/suppressions", "/system")
+PAGES = ("/users", "/users?q=ada", "/user/u00001", "/emails", "/approvals", "/suppressions", "/system")
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -174,3 +174,20 @@ def test_a_stopped_sender_is_let_go_on(desk: Desk, visitor: Visitor) -> None:
     assert "Sending may go on" in page
     assert "Sending has stopped" not in page
     assert "sending.resumed" in page
+
+
+def test_what_waits_for_approval_is_shown_by_edition_with_samples(desk: Desk) -> None:
+    from engagement_pipeline.copywriting.tables import copy_approvals
+
+    desk.set_email(2, edition="0123456789ab")
+    visitor = desk.visitor("write", needs_approval=True)
+    page = visitor.see("/approvals")
+    assert "0123456789ab" in page
+    assert "1 e-mail waiting" in page
+    assert "It has been a while, {{first_name}}" in page
+    verdict = {"verdict": "approved", "decided_by": "marta", "note": "", "decided_at": desk.now}
+    with desk.database.write() as connection:
+        connection.execute(copy_approvals.insert(), {"campaign": "win-back", "edition": "0123456789ab", **verdict})
+    page = visitor.see("/approvals")
+    assert "Nothing waits for approval" in page
+    assert "Approved" in page

@@ -93,6 +93,15 @@ def test_a_person_is_erased_once_the_id_was_typed(desk: Desk, visitor: Visitor) 
     assert "u00004" not in visitor.see("/system")
 
 
+def test_everything_known_about_a_person_is_given_as_a_file(desk: Desk, visitor: Visitor) -> None:
+    answer = visitor.client.get("/users/export/u00001")
+    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''user-u00001.json"
+    assert "Ada Lovelace" in answer.text
+    assert answer.json()
+    assert desk.audited() == [("marta-write", "user.exported", "u00001")]
+    visitor.see("/users/export/nobody", 404)
+
+
 @pytest.mark.parametrize("path", ["/users/new", "/users/edit/u00001", "/users/write/u00001", "/users/erase/u00001"])
 def test_who_may_only_look_changes_nothing(desk: Desk, path: str) -> None:
     reader = desk.visitor("read")

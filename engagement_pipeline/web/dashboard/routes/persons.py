@@ -1,16 +1,18 @@
 """What can be done with a person: write to them now, give them what is known about them, erase them."""
 
+import json
 from http import HTTPStatus
 from typing import Final
 
 from fastapi import APIRouter, Response
 
 from engagement_pipeline.delivery.erasure import erase
+from engagement_pipeline.delivery.export import export_person
 from engagement_pipeline.delivery.on_request import NoSuchUserError, Requested, Writing, request_email
 from engagement_pipeline.web.dashboard.figures import in_path
 from engagement_pipeline.web.dashboard.rendering import Said
 from engagement_pipeline.web.dashboard.routes.users import SECTION, page_of
-from engagement_pipeline.web.dashboard.screen import Fields, Writer, go, text
+from engagement_pipeline.web.dashboard.screen import Fields, Reader, Writer, go, text
 
 router = APIRouter(include_in_schema=False)
 
@@ -38,6 +40,20 @@ def write(screen: Writer, fields: Fields, user_id: str) -> Response:
     if requested.status == "queued":
         return go(f"/user/{in_path(user_id)}", "waits_for_hours" if requested.not_before else "requested")
     return page_of(screen, user_id, said=_refusal(requested, override=override), status=HTTPStatus.CONFLICT)
+
+
+@router.get("/users/export/{user_id:path}")
+def export(screen: Reader, user_id: str) -> Response:
+    """Answer with everything that is known about a person, as a file; recorded, as it leaves the house."""
+    known = export_person(screen.pipeline.database, user_id)
+    if known is None:
+        return screen.missing(SECTION, "user")
+    with screen.pipeline.database.write() as connection:
+        screen.note(connection, "user.exported", "user", user_id, {})
+    content = json.dumps(known, indent=2, ensure_ascii=False, default=str)
+    # The name of a file may hold anything but an id's odd signs.
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''user-{in_path(user_id)}.json"}
+    return Response(content, media_type="application/json", headers=headers)
 
 
 @router.post("/users/erase/{user_id:path}")
