@@ -49,7 +49,7 @@ class DecidedEdition:
     decided_at: datetime
 
 
-_EDITION: Final[sa.ColumnElement[str]] = sa.func.coalesce(emails.c.edition, UNNAMED)
+_EDITION: Final = sa.func.coalesce(emails.c.edition, UNNAMED)
 
 
 def waiting_editions(connection: sa.Connection, campaign: str) -> list[WaitingEdition]:
