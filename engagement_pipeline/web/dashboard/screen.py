@@ -5,13 +5,12 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
-import sqlalchemy as sa
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.datastructures import FormData, UploadFile
 
 from engagement_pipeline.pipeline import Pipeline
-from engagement_pipeline.platform import audit
+from engagement_pipeline.web.changes import By
 from engagement_pipeline.web.dashboard.rendering import Said, Templates
 from engagement_pipeline.web.parts import Parts
 from engagement_pipeline.web.security.access import Session
@@ -31,6 +30,7 @@ _SAID: Final[Mapping[str, Said]] = {
     "suppressed": Said("The address is on the list now."),
     "was_suppressed": Said("The address was on the list already; its reason stays.", "plain"),
     "taken_off": Said("The address is off the list."),
+    "stays": Said("This person was erased, and is never written to again.", "warn"),
     "not_on_list": Said("That address was not on the list.", "warn"),
     "resumed": Said("Sending may go on. Only what is sent from now on is judged."),
     "not_stopped": Said("Sending had not stopped.", "plain"),
@@ -49,10 +49,9 @@ class Screen:
         self.session = session
 
     @property
-    def request_id(self) -> str | None:
-        """What the audit log names this request by."""
-        found: str | None = getattr(self.request.state, "request_id", None)
-        return found
+    def by(self) -> By:
+        """Who makes a change, in which request, and when."""
+        return By(self.session.actor, self.request.state.request_id, self.pipeline.now())
 
     def show(
         self, template: str, section: str, *, status: int = HTTPStatus.OK, said: Said | None = None, **facts: Any
@@ -83,13 +82,6 @@ class Screen:
     def missing(self, section: str, what: str) -> HTMLResponse:
         """Say within the frame that there is no such thing."""
         return self.show("missing.html.j2", section, status=HTTPStatus.NOT_FOUND, what=what)
-
-    def note(
-        self, connection: sa.Connection, action: str, entity: str, entity_id: str, details: Mapping[str, Any]
-    ) -> None:
-        """Record a write in its own transaction; see `audit.record`."""
-        now = self.pipeline.now()
-        audit.record(connection, self.session.actor, action, entity, entity_id, details, now, self.request_id)
 
 
 def go(path: str, said: str | None = None) -> RedirectResponse:

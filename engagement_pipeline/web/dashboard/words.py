@@ -67,6 +67,7 @@ SUPPRESSION_REASONS: Final[Mapping[str, str]] = {
     "hard_bounce": "Bounced for good",
     "soft_bounces": "Bounced again and again",
     "complaint": "Called it spam",
+    "erased": "Erased",
     "manual": "Put here by a person",
     "imported": "Came with a file",
 }

@@ -78,7 +78,7 @@ def decided_editions(connection: sa.Connection, campaign: str) -> list[DecidedEd
 
 def _samples(connection: sa.Connection, campaign: str, edition: str) -> list[Sample]:
     query = sa.select(emails.c.email_id, emails.c.variant, emails.c.copy).where(
-        emails.c.status.in_(_WAITING), emails.c.campaign == campaign, edition == _EDITION
+        emails.c.status.in_(_WAITING), emails.c.campaign == campaign, _EDITION.in_([edition])
     )
     found: dict[str | None, Sample] = {}
     for row in connection.execute(query.limit(_LOOKED_AT)):

@@ -73,7 +73,7 @@ def test_the_export_holds_no_formula(desk: Desk, visitor: Visitor) -> None:
     assert answer.headers["content-disposition"] == 'attachment; filename="suppressions.csv"'
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert [(row["email"], row["reason"]) for row in rows] == [(ADDRESS, "complaint")]
-    assert desk.audited() == [("marta-write", "suppression.exported", "all")]
+    assert desk.audited() == [("marta-write", "suppressions.exported", "")]
 
 
 @pytest.mark.parametrize(
@@ -91,5 +91,14 @@ def test_a_form_needs_its_own_word_and_the_right_to_write(desk: Desk, visitor: V
 def test_who_may_only_look_is_offered_nothing_to_change(desk: Desk) -> None:
     page = desk.visitor("read").see("/suppressions")
     assert 'method="post" action="/suppressions/add"' not in page
-    assert "Export" not in page
+    assert "Import a file" not in page
     assert "who may look but not change" in page
+
+
+def test_who_was_erased_stays_on_the_list(desk: Desk, visitor: Visitor) -> None:
+    with desk.database.write() as connection:
+        suppressions.add(connection, KEY, suppressions.ERASED, suppressions.ERASED, desk.now)
+    assert f"/suppressions/remove/{KEY}" not in visitor.see("/suppressions")
+    answer = visitor.send(f"/suppressions/remove/{KEY}", "/suppressions", why="owner_asked")
+    assert "never written to again" in visitor.see(answer.headers["location"])
+    assert KEY in on_list(desk)

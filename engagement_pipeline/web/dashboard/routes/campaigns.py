@@ -8,10 +8,11 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Response
 
 from engagement_pipeline.metrics.models import Segment
-from engagement_pipeline.web.dashboard import charts, overview, published_figures
+from engagement_pipeline.web.dashboard import charts, overview
 from engagement_pipeline.web.dashboard.charts import Interval
 from engagement_pipeline.web.dashboard.screen import Reader
 from engagement_pipeline.web.dashboard.words import BANDS
+from engagement_pipeline.web.queries import metrics
 from engagement_pipeline.web.queries.emails import EmailFilters, EmailRow, list_emails
 
 router = APIRouter(include_in_schema=False)
@@ -38,7 +39,7 @@ def show(screen: Reader) -> Response:
     """Show every campaign that was measured."""
     settings = screen.pipeline.settings
     with screen.pipeline.database.read() as connection:
-        published = published_figures.read(connection).effectiveness
+        published = metrics.effectiveness(connection)
         campaigns = [
             _campaign(connection, whole, published.segments)
             for whole in published.segments

@@ -6,8 +6,9 @@ from typing import Final
 
 from fastapi import APIRouter, Response
 
-from engagement_pipeline.web.dashboard import charts, figures, overview, published_figures
+from engagement_pipeline.web.dashboard import charts, figures, overview
 from engagement_pipeline.web.dashboard.screen import Reader
+from engagement_pipeline.web.queries import metrics
 from engagement_pipeline.web.queries.system import SystemState, system_state
 
 router = APIRouter(include_in_schema=False)
@@ -31,14 +32,14 @@ def show(screen: Reader) -> Response:
     """Show the overview, from what was published."""
     settings, now = screen.pipeline.settings, screen.pipeline.now()
     with screen.pipeline.database.read() as connection:
-        published = published_figures.read(connection)
+        published = metrics.overview(connection, settings.campaign)
         state = system_state(connection, now)
-    users, lift = overview.bands(published.users), published.effectiveness.of_campaign(settings.campaign)
+    users, lift = overview.bands(published.users_by_band), published.effect
     last_full_run = next((mark.last_success_at for mark in state.jobs if mark.job == FULL_RUN), None)
     return screen.show(
         "overview.html.j2",
         _SECTION,
-        computed_at=published.users.computed_at,
+        computed_at=published.computed_at,
         warnings=_warnings(state),
         tiles=overview.tiles(users, published.funnel, lift, last_full_run, now),
         bands=charts.split(users.by_band),
@@ -47,14 +48,14 @@ def show(screen: Reader) -> Response:
         bands_label=users.label,
         over_time=users.over_time,
         over_time_rows=users.over_time_rows,
-        distribution=overview.distribution(published.scores, settings.scoring),
+        distribution=overview.distribution(published.score_distribution, settings.scoring),
         campaign=settings.campaign,
         days=published.funnel.days,
         funnel=overview.steps(published.funnel),
         left_out=overview.left_out(published.funnel),
         lift=lift,
         drawn_lift=overview.drawn(lift),
-        email_status=overview.by_status(published.emails, settings.campaign),
+        email_status=overview.by_status(published.email_status, settings.campaign),
         runs=state.jobs,
     )
 

@@ -33,7 +33,7 @@ def write(screen: Writer, fields: Fields, user_id: str) -> Response:
     )
     try:
         requested = request_email(
-            writing, user_id, screen.session.actor, override, pipeline.now(), request_id=screen.request_id
+            writing, user_id, screen.session.actor, override, pipeline.now(), request_id=screen.by.request_id
         )
     except NoSuchUserError:
         return screen.missing(SECTION, "user")
@@ -49,7 +49,7 @@ def export(screen: Reader, user_id: str) -> Response:
     if known is None:
         return screen.missing(SECTION, "user")
     with screen.pipeline.database.write() as connection:
-        screen.note(connection, "user.exported", "user", user_id, {})
+        screen.by.record(connection, "user.exported", "user", user_id, {})
     content = json.dumps(known, indent=2, ensure_ascii=False, default=str)
     # The name of a file may hold anything but an id's odd signs.
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''user-{in_path(user_id)}.json"}
@@ -68,7 +68,7 @@ def forget(screen: Writer, fields: Fields, user_id: str) -> Response:
         user_id,
         screen.session.actor,
         pipeline.now(),
-        request_id=screen.request_id,
+        request_id=screen.by.request_id,
     )
     if not report.found:
         return screen.missing(SECTION, "user")

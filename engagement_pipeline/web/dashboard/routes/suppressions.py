@@ -63,7 +63,7 @@ def add(screen: Writer, fields: Fields) -> Response:
     with pipeline.database.write() as connection:
         added = suppressions.add(connection, key, reason, "person", now)
         if added:
-            screen.note(connection, "suppression.added", "suppression", key, {"reason": reason})
+            screen.by.record(connection, "suppression.added", "suppression", key, {"reason": reason})
     return go(_SECTION, "suppressed" if added else "was_suppressed")
 
 
@@ -80,9 +80,12 @@ def remove(screen: Writer, fields: Fields, key: str) -> Response:
     if not suppressions.REASON.fullmatch(why):
         return _ask(screen, key, wrong=_REASON)
     with screen.pipeline.database.write() as connection:
+        found = suppressions.find(connection, key)
+        if found is not None and found.reason == suppressions.ERASED:
+            return go(_SECTION, "stays")
         removed = suppressions.remove(connection, key, screen.pipeline.now())
         if removed:
-            screen.note(connection, "suppression.removed", "suppression", key, {"reason": why})
+            screen.by.record(connection, "suppression.removed", "suppression", key, {"reason": why})
     return go(_SECTION, "taken_off" if removed else "not_on_list")
 
 
@@ -102,20 +105,20 @@ def import_(screen: Writer, fields: Fields) -> Response:
             return _page(screen, rows=[], wrong={"file": str(error)}, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     counts = {"read": report.read, "added": report.added, "known": report.known, "rejected": report.rejected}
     with pipeline.database.write() as connection:
-        screen.note(connection, "suppression.imported", "suppression", "file", counts)
+        screen.by.record(connection, "suppressions.imported", "suppressions", "", counts)
     words = f"{report.read:,} lines read: {report.added:,} added, {report.known:,} known, {report.rejected:,} refused."
     return _page(screen, rows=_newest(screen), said=Said(words, "warn" if report.rejected else "good"))
 
 
 @router.get("/suppressions/export")
-def export(screen: Writer) -> Response:
+def export(screen: Reader) -> Response:
     """Answer with the list as CSV, with the addresses of users that are known; recorded, as those are personal."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "suppressions.csv")
         lines = suppression_files.export_suppressions(screen.pipeline.database, path)
         content = path.read_bytes()
     with screen.pipeline.database.write() as connection:
-        screen.note(connection, "suppression.exported", "suppression", "all", {"lines": lines})
+        screen.by.record(connection, "suppressions.exported", "suppressions", "", {"lines": lines})
     headers = {"Content-Disposition": 'attachment; filename="suppressions.csv"'}
     return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
 

@@ -12,7 +12,7 @@ from starlette.datastructures import FormData
 
 from engagement_pipeline.users.models import User
 from engagement_pipeline.users.rows import StoredUser
-from engagement_pipeline.users.writing import users_of, write_users
+from engagement_pipeline.web import changes
 from engagement_pipeline.web.dashboard.figures import in_path
 from engagement_pipeline.web.dashboard.rendering import Said
 from engagement_pipeline.web.dashboard.routes.users import SECTION
@@ -29,7 +29,6 @@ _EMPTY: Final = {
     "time_zone": "UTC",
     "version": "",
 }
-_EDITED: Final = ("name", "email", "consent", "preferred_categories", "time_zone")
 _OVERTAKEN: Final = Said("Somebody else changed this user meanwhile: this is how it stands now.", "warn")
 
 
@@ -46,14 +45,10 @@ def add(screen: Writer, fields: Fields) -> Response:
     user = _read(values)
     if not isinstance(user, User):
         return _form(screen, values, wrong=user)
-    pipeline, now = screen.pipeline, screen.pipeline.now()
-    with pipeline.database.write() as connection:
-        is_taken = bool(users_of(connection, [user.user_id]))
-        if not is_taken:
-            write_users(connection, [user], pipeline.secret_key, now)
-            given = [name for name in _EDITED if values[name]]
-            screen.note(connection, "user.created", "user", user.user_id, {"fields": given})
-    if is_taken:
+    try:
+        with screen.pipeline.database.write() as connection:
+            changes.create_user(connection, user, screen.pipeline.secret_key, screen.by)
+    except changes.AlreadyThereError:
         return _form(screen, values, wrong={"user_id": "There is a user with this id already."})
     return go(f"/user/{in_path(user.user_id)}", "added")
 
@@ -69,21 +64,19 @@ def ask_for_changes(screen: Writer, user_id: str) -> Response:
 def edit(screen: Writer, fields: Fields, user_id: str) -> Response:
     """Change a user, unless somebody else has meanwhile."""
     values = {**_typed(fields), "user_id": user_id}
-    pipeline, now = screen.pipeline, screen.pipeline.now()
+    pipeline = screen.pipeline
     with pipeline.database.write() as connection:
-        stored = next(iter(users_of(connection, [user_id])), None)
-        if stored is None:
+        try:
+            stored = changes.existing(connection, user_id, None)
+        except changes.NotThereError:
             return screen.missing(SECTION, "user")
         if values["version"] != str(stored.version):
             return _form(screen, _known(stored), user_id, said=_OVERTAKEN, status=HTTPStatus.CONFLICT)
         user = _read(values, stored)
         if not isinstance(user, User):
             return _form(screen, values, user_id, wrong=user)
-        counts = write_users(connection, [user], pipeline.secret_key, now)
-        if counts.updated:
-            changed = [name for name in _EDITED if getattr(user, name) != getattr(stored, name)]
-            screen.note(connection, "user.updated", "user", user_id, {"fields": changed})
-    return go(f"/user/{in_path(user_id)}", "saved" if counts.updated else "unchanged")
+        changed = changes.change_user(connection, user, pipeline.secret_key, screen.by)
+    return go(f"/user/{in_path(user_id)}", "unchanged" if changed.version == stored.version else "saved")
 
 
 def _form(
@@ -125,14 +118,7 @@ def _known(stored: StoredUser) -> dict[str, Any]:
 
 def _read(values: Mapping[str, Any], stored: StoredUser | None = None) -> User | dict[str, str]:
     """Return the user that was typed, or what is wrong by field. What the form does not show stays as it was."""
-    stated: dict[str, Any] = {}
-    if stored is not None:
-        stated = {
-            "order_count": stored.stated_order_count,
-            "average_order_value": stored.stated_average_order_value,
-            "first_order_at": stored.stated_first_order_at,
-            "last_order_at": stored.stated_last_order_at,
-        }
+    stated: dict[str, Any] = {} if stored is None else stored.stated._asdict()
     categories = (each.strip() for each in values["preferred_categories"].split(","))
     try:
         return User(
