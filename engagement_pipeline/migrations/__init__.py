@@ -11,7 +11,7 @@ _VERSIONS = Path(__file__).parent / "versions"
 
 def upgrade(database: Database) -> None:
     """Bring the schema to the newest version; cheap where it is there already."""
-    if _current(database) == _newest():
+    if is_current(database):
         return
     # Imported here: a run process, whose schema is current, must not pay for Alembic.
     from alembic import command
@@ -22,6 +22,11 @@ def upgrade(database: Database) -> None:
     with database.write() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def is_current(database: Database) -> bool:
+    """Tell whether the schema is the one that this program wants."""
+    return _current(database) == _newest()
 
 
 def _newest() -> str:

@@ -14,7 +14,10 @@ from engagement_pipeline.delivery.feedback.sns import Certificates
 from engagement_pipeline.delivery.feedback.sns import fetch as fetch_from_sns
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.users.keys import check_secret_key
-from engagement_pipeline.web import errors, health, sns, tracking, unsubscribe
+from engagement_pipeline.web import errors, health, monitoring, sns, tracking, unsubscribe
+from engagement_pipeline.web.api.assembly import ROUTERS as API
+from engagement_pipeline.web.api.calls import SlashesInIds
+from engagement_pipeline.web.api.openapi import VERSION
 from engagement_pipeline.web.api.problems import ProblemError
 from engagement_pipeline.web.dashboard.assembly import ROUTERS as DASHBOARD
 from engagement_pipeline.web.dashboard.rendering import Templates
@@ -34,7 +37,8 @@ from engagement_pipeline.web.security.requests import (
 # Fewer than the store's connections, so that a request that has a thread never waits for a connection as well.
 _THREADS: Final = 10
 
-_ROUTERS: Final = (*(module.router for module in (health, unsubscribe, tracking, sns, login)), *DASHBOARD)
+_OTHERS: Final = (health, monitoring, unsubscribe, tracking, sns, login)
+_ROUTERS: Final = (*(module.router for module in _OTHERS), *API, *DASHBOARD)
 
 _LONGER_BODIES: Final = dict.fromkeys(
     ("/api/orders/batch", "/api/suppressions/import", "/suppressions/import"), MOST_BYTES_OF_A_BATCH
@@ -54,11 +58,12 @@ def create_app(pipeline: Pipeline, fetch: Callable[[str], bytes] = fetch_from_sn
         BrandError: the brand's file cannot be used.
         SecretKeyChangedError: with another key every link that was ever sent would be refused.
     """
-    app = FastAPI(lifespan=_lifespan, openapi_url=None)
+    app = FastAPI(lifespan=_lifespan, openapi_url=None, redirect_slashes=False)
     app.state.pipeline = pipeline
     app.state.pages = Pages(pipeline.brand)
     app.state.templates = Templates(pipeline.brand.name)
     app.state.door = Door(pipeline)
+    app.state.monitoring = monitoring.Monitoring(pipeline)
     app.state.fetch = fetch
     app.state.certificates = Certificates(fetch)
     with pipeline.database.write() as connection:
@@ -72,11 +77,13 @@ def create_app(pipeline: Pipeline, fetch: Callable[[str], bytes] = fetch_from_sn
 
 def _protect(app: FastAPI) -> None:
     """Wrap the application in what holds for every request; the last one added is the first to see it."""
+    app.add_middleware(SlashesInIds)
     app.add_middleware(BodyLimit, longer=_LONGER_BODIES)
     app.add_middleware(NoTokenInAddresses, answer=errors.on_http_error)
     app.add_middleware(errors.Unexpected)
     app.add_middleware(SafeHeaders)
-    app.add_middleware(RequestIds)
+    app.add_middleware(RequestIds, version=VERSION)
+    app.add_middleware(monitoring.Measured, monitoring=app.state.monitoring, routes=app.state.routes)
     app.add_exception_handler(HTTPException, errors.on_http_error)
     app.add_exception_handler(ProblemError, errors.on_problem)
     app.add_exception_handler(RequestValidationError, errors.on_invalid_request)

@@ -1,5 +1,6 @@
 """What goes wrong, as RFC 9457 has it: `application/problem+json`. It names fields and reasons, never a value."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -127,9 +128,11 @@ def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
 def _field(location: Sequence[int | str]) -> str:
     # FastAPI begins with where it stood: body, query, path, header. The name says enough, but for the whole.
     names = [str(part) for part in location[1:]] if location and location[0] in _PLACES else list(map(str, location))
-    return ".".join(names) or "body"
+    # Names of fields that we do not know are the sender's own words.
+    return ".".join(name if _NAME.fullmatch(name) else "(unknown)" for name in names) or "body"
 
 
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,40}", re.ASCII)
 _PLACES: Final = frozenset({"body", "query", "path", "header"})
 
 

@@ -20,6 +20,7 @@ MOST_BYTES: Final = 256 * 1024
 MOST_BYTES_OF_A_BATCH: Final = 2 * 1024 * 1024
 
 REQUEST_ID: Final = "X-Request-ID"
+API_VERSION: Final = "API-Version"
 
 _REVOKE_IT: Final = (
     "A token must never be in an address. Revoke this one, and send the next one in the Authorization header."
@@ -30,9 +31,10 @@ _ACCESS_TOKEN: Final = re.compile(r"(?:^|&)access_token=")
 class RequestIds:
     """Names each request, for the audit log and whoever asks what went wrong; the name is ours, never the client's."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Wrap an application."""
+    def __init__(self, app: ASGIApp, version: str) -> None:
+        """Wrap an application; `version` is that of the API."""
         self._app = app
+        self._version = version
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -44,7 +46,10 @@ class RequestIds:
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[REQUEST_ID] = request_id
+                headers = MutableHeaders(scope=message)
+                headers[REQUEST_ID] = request_id
+                if scope["path"].startswith("/api/"):
+                    headers[API_VERSION] = self._version
             await send(message)
 
         await self._app(scope, receive, send_with_id)

@@ -1,0 +1,92 @@
+"""E-mails: find, read as their recipients see them, and say what became of those of which nobody can tell."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from engagement_pipeline.delivery import unknowns
+from engagement_pipeline.web.api.calls import Call, EmailId, NoParameters, Reader, Writer
+from engagement_pipeline.web.api.described import answers, link, problems
+from engagement_pipeline.web.api.lists import Pager
+from engagement_pipeline.web.api.models.common import Page
+from engagement_pipeline.web.api.models.emails import (
+    EmailAnswer,
+    EmailEvent,
+    EmailQuery,
+    EmailSummary,
+    Rendered,
+    Resolution,
+)
+from engagement_pipeline.web.api.problems import ProblemError, not_found
+from engagement_pipeline.web.queries.emails import EmailDetail, EmailFilters, email_detail, list_emails, render
+
+router = APIRouter(prefix="/api/emails", tags=["E-mails"])
+
+_FURTHER = ("attempts", "not_before", "provider", "provider_message_id", "overrides", "provenance")
+
+
+@router.get(
+    "",
+    operation_id="list_emails",
+    responses=problems(400)
+    | answers(
+        200, "A page of e-mails.", links={"get_email": link("get_email", email_id="$response.body#/items/0/email_id")}
+    ),
+)
+def list_(call: Reader, query: Annotated[EmailQuery, Query()]) -> Page[EmailSummary]:
+    """List e-mails by status, campaign, variant and date, the newest first."""
+    pager = Pager(call, query)
+    filters = EmailFilters(query.status, query.campaign, query.variant, query.created_from, query.created_to)
+    with call.pipeline.database.read() as connection:
+        page = list_emails(connection, filters, query.limit, pager.after)
+    items = [EmailSummary.model_validate(email) for email in page.emails]
+    return Page(items=items, next=pager.next(page.following))
+
+
+@router.get("/{email_id}", operation_id="get_email", responses=problems(404))
+def get(call: Reader, _: NoParameters, email_id: EmailId) -> EmailAnswer:
+    """Read an e-mail with what was reported of it, and as its recipient sees it."""
+    return _answer(call, email_id)
+
+
+@router.post("/{email_id}/resolve", operation_id="resolve_email", responses=problems(404, 409))
+def resolve(call: Writer, _: NoParameters, email_id: EmailId, resolution: Resolution) -> EmailAnswer:
+    """Say what became of an e-mail of which nobody could tell whether it was sent.
+
+    The provider's own word still counts for more.
+    """
+    pipeline = call.pipeline
+    with pipeline.database.write() as connection:
+        if email_detail(connection, email_id) is None:
+            raise not_found("e-mail")
+        if not unknowns.resolve(
+            connection,
+            email_id,
+            resolution.became,
+            resolution.note,
+            call.now,
+            pipeline.settings.delivery.soft_bounces,
+        ):
+            raise ProblemError(409, "It is known by now what became of this e-mail.")
+        call.by.record(connection, "email.resolved", "email", email_id, {"became": resolution.became})
+    return _answer(call, email_id)
+
+
+def _answer(call: Call, email_id: str) -> EmailAnswer:
+    with call.pipeline.database.read() as connection:
+        detail = email_detail(connection, email_id)
+    if detail is None:
+        raise not_found("e-mail")
+    return EmailAnswer.model_validate(
+        {
+            **vars(detail.row),
+            **{name: getattr(detail, name) for name in _FURTHER},
+            "rendered": _rendered(call, detail),
+            "events": [EmailEvent.model_validate(event) for event in detail.events],
+        }
+    )
+
+
+def _rendered(call: Call, detail: EmailDetail) -> Rendered | None:
+    rendered = render(call.pipeline, detail)
+    return None if rendered is None else Rendered.model_validate(rendered)

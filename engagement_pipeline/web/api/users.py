@@ -1,0 +1,141 @@
+"""Users: find, read, create, change, delete."""
+
+from http import HTTPStatus
+from typing import Annotated
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import JSONResponse
+
+from engagement_pipeline.users.rows import StoredUser
+from engagement_pipeline.web import changes
+from engagement_pipeline.web.api.answers import patched, user_answer, user_of
+from engagement_pipeline.web.api.calls import Call, NoParameters, Reader, UserId, Writer
+from engagement_pipeline.web.api.described import ETAG, LOCATION, answers, link, problems, user_links
+from engagement_pipeline.web.api.idempotency import Done, IdempotencyKey, Once
+from engagement_pipeline.web.api.lists import Pager
+from engagement_pipeline.web.api.models.common import Page
+from engagement_pipeline.web.api.models.users import NewUser, UserAnswer, UserFields, UserPatch, UserQuery, UserSummary
+from engagement_pipeline.web.api.preconditions import CHANGED, IfMatch, NeedsIfMatch, Versions, etag
+from engagement_pipeline.web.api.problems import ProblemError, not_found
+from engagement_pipeline.web.queries.users import UserFilters, list_users
+
+router = APIRouter(prefix="/api/users", tags=["Users"])
+
+_CREATED = answers(
+    201,
+    "The user, with the score computed at once.",
+    headers=ETAG | LOCATION,
+    links=user_links("$response.body#/user_id"),
+)
+_READ = answers(
+    200, "The user, with the score computed at once.", headers=ETAG, links=user_links("$response.body#/user_id")
+)
+
+
+@router.get(
+    "",
+    operation_id="list_users",
+    responses=problems(400)
+    | answers(200, "A page of users.", links={"get_user": link("get_user", user_id="$response.body#/items/0/user_id")}),
+)
+def list_(call: Reader, query: Annotated[UserQuery, Query()]) -> Page[UserSummary]:
+    """List users by band, score, name, address or last order.
+
+    Scores are those last published; a user by itself has the one of this moment.
+    """
+    pager = Pager(call, query)
+    filters = UserFilters(query.q, query.band, query.score_from, query.score_to, query.sort)
+    with call.pipeline.database.read() as connection:
+        page = list_users(connection, filters, query.limit, pager.after, call.pipeline.secret_key)
+    return Page(items=[UserSummary.model_validate(user) for user in page.users], next=pager.next(page.following))
+
+
+@router.post("", operation_id="create_user", status_code=201, responses=_CREATED | problems(409, 410))
+def create(call: Writer, _: NoParameters, user: NewUser, idempotency_key: IdempotencyKey = None) -> JSONResponse:
+    """Create a user. The pipeline reacts within seconds."""
+    new = user_of(call, user.user_id, user).model_copy(update={"created_at": user.created_at})
+
+    def do(connection: sa.Connection) -> Done:
+        try:
+            changes.create_user(connection, new, call.pipeline.secret_key, call.by)
+        except changes.AlreadyThereError:
+            raise ProblemError(HTTPStatus.CONFLICT, "There is a user of this id: change it.") from None
+        return _done(call, connection, new.user_id, HTTPStatus.CREATED)
+
+    return Once(call, idempotency_key, user).within(do)
+
+
+@router.get("/{user_id}", operation_id="get_user", responses=_READ | problems(404))
+def get(call: Reader, _: NoParameters, user_id: UserId, response: Response) -> UserAnswer:
+    """Read a user with the score, its band, and why it is what it is."""
+    with call.pipeline.database.read() as connection:
+        answer = user_answer(call, connection, user_id)
+    if answer is None:
+        raise not_found("user")
+    response.headers["ETag"] = etag(answer.version)
+    return answer
+
+
+@router.put("/{user_id}", operation_id="replace_user", responses=_READ | problems(404, 412, 428))
+def replace(
+    call: Writer, _: NoParameters, user_id: UserId, versions: NeedsIfMatch, user: UserFields, response: Response
+) -> UserAnswer:
+    """Say anew what the shop knows of a user; what is left out is forgotten."""
+    new = user_of(call, user_id, user)
+    with call.pipeline.database.write() as connection:
+        _existing(connection, user_id, versions)
+        changes.change_user(connection, new, call.pipeline.secret_key, call.by)
+        return _changed(call, connection, user_id, response)
+
+
+@router.patch("/{user_id}", operation_id="change_user", responses=_READ | problems(404, 412, 428))
+def change(
+    call: Writer, _: NoParameters, user_id: UserId, versions: NeedsIfMatch, user: UserPatch, response: Response
+) -> UserAnswer:
+    """Change some of what the shop knows of a user; what is left out stays."""
+    with call.pipeline.database.write() as connection:
+        before = _existing(connection, user_id, versions)
+        new = patched(call, before, user)
+        changes.change_user(connection, new, call.pipeline.secret_key, call.by)
+        return _changed(call, connection, user_id, response)
+
+
+@router.delete(
+    "/{user_id}", operation_id="delete_user", status_code=204, responses=problems(404, 412) | answers(204, "Deleted.")
+)
+def delete(call: Writer, _: NoParameters, user_id: UserId, versions: IfMatch) -> Response:
+    """Delete a user with all orders.
+
+    What was sent and reported stays; to take that away too, and never to write to the person again, erase them.
+    """
+    with call.pipeline.database.write() as connection:
+        _existing(connection, user_id, versions)
+        changes.delete_user(connection, user_id, call.by)
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def _existing(connection: sa.Connection, user_id: str, versions: Versions) -> StoredUser:
+    try:
+        user = changes.existing(connection, user_id, None)
+    except changes.NotThereError:
+        raise not_found("user") from None
+    versions.check(user.version)
+    return user
+
+
+def _changed(call: Call, connection: sa.Connection, user_id: str, response: Response) -> UserAnswer:
+    answer = user_answer(call, connection, user_id)
+    if answer is None:
+        raise ProblemError(HTTPStatus.PRECONDITION_FAILED, CHANGED)
+    response.headers["ETag"] = etag(answer.version)
+    return answer
+
+
+def _done(call: Call, connection: sa.Connection, user_id: str, status: int) -> Done:
+    answer = user_answer(call, connection, user_id)
+    if answer is None:
+        raise not_found("user")
+    headers = {"ETag": etag(answer.version), "Location": f"/api/users/{quote(user_id, safe='')}"}
+    return Done(answer, status, headers, user_id)
