@@ -105,12 +105,12 @@ class Database:
         """
         if not self.is_sqlite:
             raise ValueError("only SQLite's file needs maintenance by its users")
-        with self._one_writer:
-            pooled = self.engine.raw_connection()
-            try:
-                row: tuple[Any, ...] | None = pooled.cursor().execute(statement).fetchone()
-            finally:
-                pooled.close()
+        # Waits for writers without being one of them: ours go on meanwhile.
+        pooled = self.engine.raw_connection()
+        try:
+            row: tuple[Any, ...] | None = pooled.cursor().execute(statement).fetchone()
+        finally:
+            pooled.close()
         return row
 
     def close(self) -> None:
