@@ -1,20 +1,30 @@
-"""The two arms of the experiment in each segment of a campaign, counted by `counts.sql` in one pass."""
+"""The two arms of the experiment in each segment of a campaign, counted by `counts.sql`."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 import duckdb
 
 from engagement_pipeline.effectiveness.lift import Sums
 from engagement_pipeline.platform.warehouse import read_sql
 
+Kind = Literal["campaign", "variant", "band"]
+_KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+
+EVER: Final = datetime.min  # noqa: DTZ901 - naive, as all moments in the warehouse
+
+_COUNTED = """
+    campaign, variant, band, arm, HASH(address_key) AS address, is_sent, is_delivered, is_opened, is_clicked,
+    is_complete, has_ordered, revenue
+"""
+
 
 class Segment(NamedTuple):
     """A campaign as a whole, or one variant or band of it."""
 
     campaign: str
-    kind: Literal["campaign", "variant", "band"]
+    kind: Kind
     name: str
 
 
@@ -63,6 +73,24 @@ class Arms(NamedTuple):
     held_out: Arm
 
 
+def outcomes() -> str:
+    """Return the query for what became of each decision; binds what `outcome_parameters` gives."""
+    return read_sql(__package__, "outcomes")
+
+
+def outcome_parameters(
+    as_of: datetime, attribution_days: int, since: datetime = EVER
+) -> dict[str, datetime | timedelta]:
+    """Return what the query of `outcomes` binds.
+
+    Args:
+        as_of: naive UTC; later decisions and orders do not count.
+        attribution_days: days after a decision in which an order counts for it.
+        since: naive UTC; earlier decisions do not count.
+    """
+    return {"since": since, "as_of": as_of, "window": timedelta(days=attribution_days)}
+
+
 def count(con: duckdb.DuckDBPyConnection, as_of: datetime, attribution_days: int) -> dict[Segment, Arms]:
     """Count both arms of every segment.
 
@@ -73,11 +101,20 @@ def count(con: duckdb.DuckDBPyConnection, as_of: datetime, attribution_days: int
         as_of: naive UTC; later decisions and orders do not count.
         attribution_days: days after a decision in which an order counts for it.
     """
-    result = con.execute(read_sql(__package__, "counts"), {"as_of": as_of, "window": timedelta(days=attribution_days)})
-    names = [column[0] for column in result.description or ()][4:]
     found: dict[tuple[Segment, str], Arm] = {}
-    for campaign, kind, name, arm, *numbers in result.fetchall():
-        found[Segment(campaign, kind, name), arm] = Arm(**dict(zip(names, numbers, strict=True)))
+    # Kept for a moment, and looked at once for each kind: all at once would take several times the memory.
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE outcomes AS SELECT {_COUNTED} FROM ({outcomes()})",  # noqa: S608
+        outcome_parameters(as_of, attribution_days),
+    )
+    for kind in _KINDS:
+        segments = f"SELECT *, {kind} AS segment FROM outcomes WHERE {kind} IS NOT NULL"  # noqa: S608
+        counts = read_sql(__package__, "counts")
+        result = con.execute(f"WITH segments AS ({segments}) SELECT * FROM ({counts}) AS counted")  # noqa: S608
+        names = [column[0] for column in result.description or ()][3:]
+        for campaign, name, arm, *numbers in result.fetchall():
+            found[Segment(campaign, kind, name), arm] = Arm(**dict(zip(names, numbers, strict=True)))
+    con.execute("DROP TABLE outcomes")
     arms = {}
     for segment in dict.fromkeys(segment for segment, _ in found):
         held_out = found.get((segment, "held_out"))
