@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from engagement_pipeline.defs.assets import cohorts, effectiveness, emails, raw, scores
+from engagement_pipeline.defs.assets import cohorts, dashboard, effectiveness, emails, raw, scores
 from engagement_pipeline.defs.checks import ALL_CHECKS
 from engagement_pipeline.defs.jobs import ALL_JOBS
 from engagement_pipeline.defs.resources import warehouse_resource
@@ -29,6 +29,7 @@ ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [
     emails.email_deliveries,
     emails.email_events,
     effectiveness.campaign_effectiveness,
+    dashboard.published_metrics,
 ]
 
 

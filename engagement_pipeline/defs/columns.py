@@ -84,4 +84,7 @@ COLUMNS = {
     "revenue_lift_low": "Lower end of its 95 % interval.",
     "revenue_lift_high": "Upper end of its 95 % interval.",
     "sentence": "What we know, in words.",
+    "name": "Which figures.",
+    "payload": "The figures, as JSON.",
+    "computed_at": "When they were computed, UTC.",
 }

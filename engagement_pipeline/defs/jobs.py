@@ -12,6 +12,7 @@ from engagement_pipeline.defs.pruning import prune
 RAW = ["raw_users", "raw_orders", "rejected_records", "suppressions"]
 DECIDING = ["engagement_scores", "at_risk_cohorts", "generated_emails"]
 SENDING = ["email_deliveries", "email_events"]
+MEASURING = ["campaign_effectiveness", "published_metrics"]
 
 # A run that failed is tried again by itself. That never repeats a send: the ledger, not the run, knows what was sent.
 _RETRIED = {"dagster/max_retries": "2"}
@@ -28,15 +29,15 @@ def is_going_on(instance: dg.DagsterInstance, job: str) -> bool:
 react_to_changes = dg.define_asset_job(
     REACTION,
     # Checks look at whole tables; the daily refresh runs them, a reaction should be quick.
-    selection=dg.AssetSelection.assets(*RAW, *DECIDING, *SENDING).without_checks(),
+    selection=dg.AssetSelection.assets(*RAW, *DECIDING, *SENDING, "published_metrics").without_checks(),
     description="After a change in users or orders: scores, decides, writes and sends for the users that changed.",
-    config=dg.RunConfig(ops={name: Extent(full=False) for name in DECIDING}),
+    config=dg.RunConfig(ops={name: Extent(full=False) for name in [*DECIDING, "published_metrics"]}),
     tags=_RETRIED,
 )
 
 refresh_engagement = dg.define_asset_job(
     "refresh_engagement",
-    selection=dg.AssetSelection.assets(*RAW, *DECIDING, "email_events", "campaign_effectiveness"),
+    selection=dg.AssetSelection.assets(*RAW, *DECIDING, "email_events", *MEASURING),
     description="Every day: population parameters, all scores, all decisions, drafts for those to be mailed, what came "
     "back, the effect so far, and every check.",
     tags=_RETRIED,
@@ -44,16 +45,17 @@ refresh_engagement = dg.define_asset_job(
 
 send_emails = dg.define_asset_job(
     "send_emails",
-    selection=dg.AssetSelection.assets(*SENDING, "campaign_effectiveness"),
+    selection=dg.AssetSelection.assets(*SENDING, *MEASURING),
     description="Sends what is queued and due, and measures. Running it again never repeats a send.",
     tags=_RETRIED,
 )
 
 collect_feedback = dg.define_asset_job(
     "collect_feedback",
-    selection=dg.AssetSelection.assets("email_events").without_checks(),
+    selection=dg.AssetSelection.assets("email_events", "published_metrics").without_checks(),
     description="Takes in what the provider reports, and brings it and the statuses it changes to the warehouse. "
     "Sends nothing.",
+    config=dg.RunConfig(ops={"published_metrics": Extent(full=False)}),
     tags=_RETRIED,
 )
 
@@ -83,7 +85,7 @@ def import_files() -> None:
 
 @dg.job(
     description="Deletes old runs, their logs, and change-log entries that everybody has read; stops asking what "
-    "became of e-mails that have long been unknown."
+    "became of e-mails that have long been unknown; finishes erasures that could not be finished at once."
 )
 def prune_history() -> None:
     prune()

@@ -25,20 +25,25 @@ def table_metadata(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, Any]
     }
 
 
-def ledger_metadata(database: Database) -> dict[str, Any]:
-    """Return row count and column schema of the e-mail ledger, which is in the operational store."""
+def store_metadata(database: Database, table: sa.Table) -> dict[str, Any]:
+    """Return row count and column schema of a table of the operational store."""
     with database.read() as connection:
-        rows = connection.execute(sa.select(sa.func.count()).select_from(emails)).scalar_one()
+        rows = connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
     return {
         "dagster/row_count": rows,
-        "dagster/table_name": emails.name,
+        "dagster/table_name": table.name,
         "dagster/column_schema": dg.TableSchema(
             columns=[
                 dg.TableColumn(name=column.name, type=str(column.type), description=COLUMNS.get(column.name))
-                for column in emails.columns
+                for column in table.columns
             ]
         ),
     }
+
+
+def ledger_metadata(database: Database) -> dict[str, Any]:
+    """Return row count and column schema of the e-mail ledger, which is in the operational store."""
+    return store_metadata(database, emails)
 
 
 def copy_metadata(report: DraftReport, why_template: str | None) -> dict[str, Any]:

@@ -29,5 +29,11 @@ def write_day(con: duckdb.DuckDBPyConnection, as_of: date, settings: ScoringSett
         con.execute("DELETE FROM engagement_score_history WHERE as_of = ?", [as_of])
         query = f"SELECT CAST($as_of AS DATE), user_id, score, band FROM ({scored(facts)})"  # noqa: S608
         written = con.execute(f"INSERT INTO engagement_score_history {query}", values).fetchone()
+        con.execute("DELETE FROM score_bands_by_day WHERE as_of = ?", [as_of])
+        con.execute(
+            "INSERT INTO score_bands_by_day SELECT as_of, band, COUNT(*) FROM engagement_score_history"
+            " WHERE as_of = ? GROUP BY as_of, band",
+            [as_of],
+        )
     con.execute("DROP TABLE day_facts")
     return 0 if written is None else int(written[0])

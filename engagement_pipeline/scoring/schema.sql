@@ -12,3 +12,7 @@ CREATE TABLE IF NOT EXISTS engagement_scores (
 -- Users who are gone, until that has been published.
 CREATE TABLE IF NOT EXISTS removed_scores (user_id VARCHAR, revision BIGINT);
 CREATE TABLE IF NOT EXISTS engagement_score_history (as_of DATE, user_id VARCHAR, score DOUBLE, band VARCHAR);
+-- How many users were in each band on each day of the history: counting it anew would mean to read all of it. Made where
+-- there is a history already, it begins with what that says.
+CREATE TABLE IF NOT EXISTS score_bands_by_day AS
+SELECT as_of, band, COUNT(*) AS users FROM engagement_score_history GROUP BY as_of, band;

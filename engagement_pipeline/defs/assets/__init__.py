@@ -1,4 +1,4 @@
-"""The assets, in the order of the corridor: raw, scores, cohorts, e-mails, effectiveness."""
+"""The assets, in the order of the corridor: raw, scores, cohorts, e-mails, effectiveness, dashboard."""
 
 from datetime import timedelta
 
