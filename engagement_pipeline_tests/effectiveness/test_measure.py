@@ -232,10 +232,10 @@ def test_a_moment_needs_a_time_zone(con: duckdb.DuckDBPyConnection) -> None:
         measure(con, LATER.replace(tzinfo=None), 28)
 
 
-def test_who_has_been_erased_counts_but_measures_nothing(shop: duckdb.DuckDBPyConnection) -> None:
+@pytest.mark.parametrize("other", [{"user_id": "erased:1"}, {"requested_by": "a marketer"}])
+def test_who_is_not_comparable_counts_but_measures_nothing(shop: duckdb.DuckDBPyConnection, other: Row) -> None:
     before = only(shop)
-    erased = [decision(number, "sent", user_id=f"erased:{number}") for number in range(1_000, 1_050)]
-    insert_rows(shop, "email_deliveries", erased)
+    insert_rows(shop, "email_deliveries", [decision(number, "sent", **other) for number in range(1_000, 1_050)])
     after = only(shop)
     assert (after.mailed, after.sent) == (before.mailed + 50, before.sent + 50)
     assert (after.measured_mailed, after.lift) == (before.measured_mailed, before.lift)
