@@ -34,18 +34,24 @@ _CHANGES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Line:
-    """One thing that happened: when, in words, more about it, and where it leads."""
+    """One thing that happened: when (or on which day), in words, more about it, and where it leads."""
 
     at: datetime
     words: str
     detail: str = ""
     link: str | None = None
+    is_whole_day: bool = False
 
 
 def of_user(entries: Iterable[Entry]) -> list[Line]:
     """Return a user's timeline as lines."""
     return [
-        Line(entry.at, *_words(entry), None if entry.email_id is None else f"/email/{entry.email_id}")
+        Line(
+            entry.at,
+            *_words(entry),
+            link=None if entry.email_id is None else f"/email/{entry.email_id}",
+            is_whole_day=entry.kind == "band",
+        )
         for entry in entries
     ]
 
@@ -61,7 +67,8 @@ def of_email(detail: EmailDetail) -> list[Line]:
     lines.extend(
         Line(event.occurred_at, EVENTS.get(event.kind, readable(event.kind)), _event(event)) for event in detail.events
     )
-    return sorted(lines, key=lambda line: line.at, reverse=True)
+    # What is reported at once comes after what it speaks of.
+    return [line for _, line in sorted(enumerate(lines), key=lambda each: (each[1].at, each[0]), reverse=True)]
 
 
 def _words(entry: Entry) -> tuple[str, str]:

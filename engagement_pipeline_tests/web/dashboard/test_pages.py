@@ -1,6 +1,7 @@
 """What pages show, to whom, and what they never do."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -191,3 +192,21 @@ def test_what_waits_for_approval_is_shown_by_edition_with_samples(desk: Desk) ->
     page = visitor.see("/approvals")
     assert "Nothing waits for approval" in page
     assert "Approved" in page
+
+
+def test_on_this_machine_nobody_logs_in_until_there_is_a_token(desk: Desk) -> None:
+    visitor = Visitor(desk.client())
+    assert "no token exists" in visitor.see("/users")
+    visitor.send("/suppressions/add", "/suppressions", new_address="u1@example.com", reason="manual")
+    assert [actor for actor, _, _ in desk.audited()] == ["local"]
+    desk.token("marta")
+    assert visitor.client.get("/users").status_code == 303
+
+
+def test_what_became_of_an_email_is_told_in_the_order_in_which_it_happened(desk: Desk, visitor: Visitor) -> None:
+    # Decided, sent and reported as sent at one moment.
+    desk.set_email(0, decided_at=desk.now - timedelta(hours=3))
+    desk.report(0, "send", timedelta(hours=3))
+    page = visitor.see(f"/email/{desk.email_ids[0]}").split("What became of it")[1].split("</ol>")[0]
+    places = [page.index(words) for words in ("Opened", "Delivered", "Sent", "Handed over", "Decided and written")]
+    assert places == sorted(places)
