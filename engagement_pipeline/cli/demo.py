@@ -1,7 +1,8 @@
 """`engagement demo`: the whole pipeline on the real sample, or on one's own files, without any account."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 SAMPLE = PROJECT_ROOT / "data" / "cdnow" / "orders.csv.gz"
 # Where `engagement web` listens by default.
 WEB = "http://127.0.0.1:8000"
+HISTORY_DAYS = 28
 BANDS = ("critical", "at_risk", "moderate", "good")
 
 
@@ -52,6 +54,7 @@ def demo(
     already_sent = len(outbox(settings))
     with progress("Scoring, deciding, writing", "steps", quiet=as_json) as advance:
         run_job(pipeline, "refresh_engagement", advance)
+        run_job(pipeline, "record_score_history", advance, recent_days(settings, now.date()))
     with progress_of_total("Sending to the outbox", "e-mails", quiet=as_json) as tell:
         sending = Pipeline(settings, on_sending=lambda report: tell(report.done, report.eligible))
         run_job(sending, "send_emails")
@@ -86,7 +89,19 @@ def claim_changes(pipeline: "Pipeline") -> None:
         change_claims.claim(connection, REACTION, change_log.newest(connection, 0) or 0, pipeline.now())
 
 
-def run_job(pipeline: "Pipeline", name: str, on_step: Callable[[int], None] = lambda _: None) -> None:
+def recent_days(settings: Settings, today: date) -> dict[str, str]:
+    """Return the tags by which Dagster writes several days of the history in one run, so that there is one to see."""
+    first = max(settings.history_from, today - timedelta(days=HISTORY_DAYS))
+    days = {"start": min(first, today), "end": today}
+    return {f"dagster/asset_partition_range_{end}": day.isoformat() for end, day in days.items()}
+
+
+def run_job(
+    pipeline: "Pipeline",
+    name: str,
+    on_step: Callable[[int], None] = lambda _: None,
+    tags: Mapping[str, str] | None = None,
+) -> None:
     """Run a job in this process, on the instance that the Dagster UI shows afterwards.
 
     Raises:
@@ -107,6 +122,7 @@ def run_job(pipeline: "Pipeline", name: str, on_step: Callable[[int], None] = la
         result = job.execute_in_process(
             instance=instance,
             raise_on_error=False,
+            tags=dict(tags or {}),
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
     if not result.success:

@@ -5,7 +5,13 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from engagement_pipeline.cli.demo import HISTORY_DAYS
+from engagement_pipeline.pipeline import Pipeline
+from engagement_pipeline.platform.run_marks import run_marks
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.web.queries import metrics
 from engagement_pipeline_tests.cli.test_cli import engagement
 
 pytestmark = pytest.mark.integration
@@ -34,6 +40,19 @@ def test_own_files_go_through_and_a_second_run_sends_nothing_new(tmp_path: Path)
     assert shown["effect"][0].startswith("Not enough data yet")
     second = json.loads(engagement(tmp_path, *arguments, ENGAGEMENT_GATE__HOLD_OUT_SHARE="0").stdout)
     assert second["outbox"] == {"emails": 19, "new": 0}
+    assert_the_overview_is_full(tmp_path / "local")
+
+
+def assert_the_overview_is_full(data_dir: Path) -> None:
+    """The dashboard has something to show at once: also how bands moved, and which runs there were."""
+    pipeline = Pipeline(Settings(data_dir=data_dir))
+    with pipeline.database.read() as connection:
+        shown = metrics.overview(connection, pipeline.settings.campaign)
+        jobs = connection.execute(sa.select(run_marks.c.job).order_by(run_marks.c.job)).scalars().all()
+    assert [step.users for step in shown.funnel.steps][:4] == [20, 19, 19, 19]
+    assert len(shown.users_by_band.over_time) == HISTORY_DAYS + 1
+    assert sum(shown.users_by_band.over_time[-1].model_dump(exclude={"day"}).values()) == 20
+    assert jobs == ["record_score_history", "refresh_engagement", "send_emails"]
 
 
 def test_orders_alone_get_made_up_users(tmp_path: Path) -> None:
