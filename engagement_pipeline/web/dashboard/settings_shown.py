@@ -1,12 +1,13 @@
 """The settings as the System page shows them: no secret, no password in an address, nobody's e-mail address."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 
-from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings import PROJECT_ROOT, Settings
 
 _ADDRESSES: Final = frozenset({"allow_list"})
 
@@ -42,6 +43,8 @@ def _words(name: str, value: object) -> str:
         return "–"
     if isinstance(value, str) and "://" in value:
         return _without_password(value)
+    if isinstance(value, Path) and value.is_relative_to(PROJECT_ROOT):
+        return str(value.relative_to(PROJECT_ROOT))
     if isinstance(value, float):
         return f"{value:g}"
     return str(value)

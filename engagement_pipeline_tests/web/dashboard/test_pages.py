@@ -162,6 +162,7 @@ def test_settings_show_no_secret(desk: Desk) -> None:
     assert "a-secret-key" not in page
     assert "somebody@example.com" not in page
     assert "https://model.example.com/v1" in page
+    assert "<dd>data/brand.yaml</dd>" in page
 
 
 def test_a_stopped_sender_is_let_go_on(desk: Desk, visitor: Visitor) -> None:
