@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timezone
 from typing import NamedTuple
 
+from engagement_pipeline.users.models import MAX_COUNT
+
 
 class Stated(NamedTuple):
     """What a user record itself says of its orders, all optional."""
@@ -87,9 +89,9 @@ def _of_baseline(
     # Several orders whose first nobody stated: unknown, rather than a span that makes the gaps look short.
     first = stated.first_order_at or (stated_last if stated.orders == 1 else None)
     return Aggregates(
-        order_count=count,
+        order_count=min(count, MAX_COUNT),
         # On how many days the stated orders fell is not known; their number stands in for it.
-        order_days=stated.orders + len({_day(order.ordered_at) for order in later}),
+        order_days=min(stated.orders + len({_day(order.ordered_at) for order in later}), MAX_COUNT),
         average_order_value=total / count,
         first_order_at=None if first is None else min([first, *(order.ordered_at for order in known)]),
         last_order_at=max([stated_last, *(order.ordered_at for order in known)]),

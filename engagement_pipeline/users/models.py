@@ -89,6 +89,8 @@ Identifier = Annotated[
     str, StringConstraints(min_length=1, max_length=128, strip_whitespace=True), AfterValidator(_printable)
 ]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
+EmailAddress = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_deliverable)]
+TimeZoneName = Annotated[str, AfterValidator(_known_time_zone)]
 Amount = Annotated[float, Field(ge=0, le=MAX_AMOUNT, allow_inf_nan=False), AfterValidator(_in_cents)]
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 
@@ -116,13 +118,11 @@ class User(_Record):
     """
 
     user_id: Identifier
-    email: Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_deliverable)] | None = Field(
-        None, repr=False
-    )
+    email: EmailAddress | None = Field(None, repr=False)
     name: Text | None = Field(None, repr=False)
     preferred_categories: Annotated[tuple[Text, ...], Field(max_length=50)] = ()
     consent: bool = Field(False, description="Whether the user has agreed to be written to.")
-    time_zone: Annotated[str, AfterValidator(_known_time_zone)] = "UTC"
+    time_zone: TimeZoneName = "UTC"
     last_order_at: Moment | None = None
     order_count: Count | None = None
     average_order_value: Amount | None = None

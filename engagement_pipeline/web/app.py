@@ -41,7 +41,7 @@ _OTHERS: Final = (health, monitoring, unsubscribe, tracking, sns, login)
 _ROUTERS: Final = (*(module.router for module in _OTHERS), *API, *DASHBOARD)
 
 _LONGER_BODIES: Final = dict.fromkeys(
-    ("/api/orders/batch", "/api/suppressions/import", "/suppressions/import"), MOST_BYTES_OF_A_BATCH
+    ("/api/order-batches", "/api/suppression-file", "/suppressions/import"), MOST_BYTES_OF_A_BATCH
 )
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engagement_pipeline.users.aggregates import Aggregates, CountedOrder, Stated, aggregate, touches_since
+from engagement_pipeline.users.models import MAX_COUNT
 
 START = datetime(2025, 1, 1, tzinfo=timezone.utc)
 
@@ -112,3 +113,8 @@ def test_only_touches_strictly_after_the_last_order_count(touched: list[datetime
     assert touches_since(touched, None) == len(touched)
     assert touches_since([last], last) == 0
     assert touches_since(touched, last) == sum(moment > last for moment in touched)
+
+
+def test_counts_stay_what_a_column_holds() -> None:
+    got = aggregate(Stated(MAX_COUNT, 1.0, at(0), at(1)), [CountedOrder(at(5), 1)])
+    assert (got.order_count, got.order_days) == (MAX_COUNT, MAX_COUNT)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from pydantic import BaseModel
+
 from engagement_pipeline.web.api.problems import KINDS
 
 Responses = dict[int | str, dict[str, Any]]
@@ -19,10 +21,17 @@ def problems(*statuses: int) -> Responses:
 
 
 def answers(
-    status: int, description: str, *, headers: Mapping[str, Any] | None = None, links: Mapping[str, Any] | None = None
+    status: int,
+    description: str,
+    model: type[BaseModel] | None = None,
+    *,
+    headers: Mapping[str, Any] | None = None,
+    links: Mapping[str, Any] | None = None,
 ) -> Responses:
-    """Document an answer with its headers and links."""
+    """Document an answer with its form (where it is not the one that the handler names), headers and links."""
     described: dict[str, Any] = {"description": description}
+    if model is not None:
+        described["model"] = model
     if headers:
         described["headers"] = dict(headers)
     if links:

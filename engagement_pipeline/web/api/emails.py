@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from engagement_pipeline.delivery import unknowns
 from engagement_pipeline.web.api.calls import Call, EmailId, NoParameters, Reader, Writer
-from engagement_pipeline.web.api.described import answers, link, problems
+from engagement_pipeline.web.api.described import problems
 from engagement_pipeline.web.api.lists import Pager
 from engagement_pipeline.web.api.models.common import Page
 from engagement_pipeline.web.api.models.emails import (
@@ -28,10 +28,7 @@ _FURTHER = ("attempts", "not_before", "provider", "provider_message_id", "overri
 @router.get(
     "",
     operation_id="list_emails",
-    responses=problems(400)
-    | answers(
-        200, "A page of e-mails.", links={"get_email": link("get_email", email_id="$response.body#/items/0/email_id")}
-    ),
+    responses=problems(400),
 )
 def list_(call: Reader, query: Annotated[EmailQuery, Query()]) -> Page[EmailSummary]:
     """List e-mails by status, campaign, variant and date, the newest first."""

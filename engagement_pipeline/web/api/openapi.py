@@ -68,6 +68,8 @@ _TAGS: Final = [
 
 def _complete(operation: dict[str, Any]) -> None:
     """Document the errors that an operation may end with, in their own form, and the headers of every answer."""
+    for parameter in operation.get("parameters", []):
+        _say_how_it_is_sent(parameter, operation["responses"])
     responses = operation["responses"]
     if "security" in operation:
         for status in (*_EVERYWHERE, *(_WITH_BODY if "requestBody" in operation else ())):
@@ -82,6 +84,16 @@ def _complete(operation: dict[str, Any]) -> None:
         if status in ("429", "503"):
             response["headers"]["Retry-After"] = _RETRY_AFTER
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _say_how_it_is_sent(parameter: dict[str, Any], responses: dict[str, Any]) -> None:
+    """Document a parameter as it stands in a request: what is not sent is left out, and not null."""
+    schema = parameter["schema"]
+    choices = [choice for choice in schema.pop("anyOf", []) if choice.get("type") != "null"]
+    if choices:
+        parameter["schema"] = {**choices[0], **schema}
+    if parameter["name"] == "if-match" and "428" in responses:
+        parameter["required"] = True
 
 
 _HEADERS: Final = {

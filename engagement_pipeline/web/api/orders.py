@@ -18,7 +18,7 @@ from engagement_pipeline.web.api.models.orders import BatchWritten, OrderAnswer,
 from engagement_pipeline.web.api.problems import FieldError, not_found, not_valid
 from engagement_pipeline.web.queries.orders import get_order
 
-router = APIRouter(prefix="/api/orders", tags=["Orders"])
+router = APIRouter(prefix="/api", tags=["Orders"])
 
 _LINKS = {
     "get_order": link("get_order", order_id="$response.body#/order/order_id"),
@@ -27,10 +27,10 @@ _LINKS = {
 
 
 @router.post(
-    "",
+    "/orders",
     operation_id="write_order",
     responses=answers(200, "An order of this id was known: it is replaced.", headers=LOCATION, links=_LINKS)
-    | answers(201, "A new order.", headers=LOCATION, links=_LINKS)
+    | answers(201, "A new order.", OrderWritten, headers=LOCATION, links=_LINKS)
     | problems(409, 410),
 )
 def write(call: Writer, _: NoParameters, order: OrderFields, idempotency_key: IdempotencyKey = None) -> OrderWritten:
@@ -52,7 +52,7 @@ def write(call: Writer, _: NoParameters, order: OrderFields, idempotency_key: Id
 
 
 @router.post(
-    "/batch",
+    "/order-batches",
     operation_id="write_orders",
     responses=answers(200, "All orders are written.") | problems(409, 410),
 )
@@ -73,7 +73,7 @@ def write_batch(
     return Once(call, idempotency_key, batch).within(do)  # type: ignore[return-value]
 
 
-@router.get("/{order_id}", operation_id="get_order", responses=problems(404))
+@router.get("/orders/{order_id}", operation_id="get_order", responses=problems(404))
 def get(call: Reader, _: NoParameters, order_id: OrderId) -> OrderAnswer:
     """Read an order."""
     with call.pipeline.database.read() as connection:

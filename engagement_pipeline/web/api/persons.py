@@ -50,6 +50,7 @@ def list_emails(call: Reader, user_id: UserId, query: Listing) -> Page[EmailSumm
     | answers(
         201,
         "An e-mail is written and waits for the sender.",
+        Requested,
         headers=LOCATION,
         links={"get_email": link("get_email", email_id="$response.body#/email_id")},
     )

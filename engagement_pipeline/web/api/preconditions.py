@@ -9,10 +9,7 @@ from fastapi import Depends, Header
 from engagement_pipeline.web.api.problems import ProblemError
 
 _TAG: Final = re.compile(r'(?:W/)?"v(\d{1,18})"')
-_TAGS: Final = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
 _DESCRIPTION: Final = "The ETag of what you have read, so that nobody else's change is overwritten; `*` for any."
-
-ANY: Final = None
 
 CHANGED: Final = "Somebody else has changed it since you read it."
 
@@ -21,13 +18,7 @@ class Versions:
     """The versions that a request is good for."""
 
     def __init__(self, header: str | None) -> None:
-        """Read the header.
-
-        Raises:
-            ProblemError: 400 where it is none.
-        """
-        if header is not None and not re.fullmatch(_TAGS, header):
-            raise ProblemError(HTTPStatus.BAD_REQUEST, "If-Match is not a list of ETags.")
+        """Read the header; what is no ETag of ours is that of no version."""
         self.is_given = header is not None
         self._any = header is None or header == "*"
         self._numbers = frozenset(int(number) for number in _TAG.findall(header or ""))
@@ -48,11 +39,14 @@ def etag(version: int) -> str:
     return f'"v{version}"'
 
 
-async def _optional(if_match: Annotated[str | None, Header(description=_DESCRIPTION)] = None) -> Versions:
+_Header = Annotated[str | None, Header(description=_DESCRIPTION, examples=["*"])]
+
+
+async def _optional(if_match: _Header = None) -> Versions:
     return Versions(if_match)
 
 
-async def _required(if_match: Annotated[str | None, Header(description=_DESCRIPTION)] = None) -> Versions:
+async def _required(if_match: _Header = None) -> Versions:
     versions = Versions(if_match)
     if not versions.is_given:
         raise ProblemError(HTTPStatus.PRECONDITION_REQUIRED, "Send If-Match with the ETag of what you have read.")

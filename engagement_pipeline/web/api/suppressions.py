@@ -26,7 +26,7 @@ from engagement_pipeline.web.api.models.suppressions import (
 from engagement_pipeline.web.api.problems import ProblemError, invalid, not_found
 from engagement_pipeline.web.queries.suppressions import list_suppressions
 
-router = APIRouter(prefix="/api/suppressions", tags=["Suppressions"])
+router = APIRouter(prefix="/api", tags=["Suppressions"])
 
 CSV = "text/csv"
 
@@ -38,7 +38,7 @@ _LINKS = {
 }
 
 
-@router.get("", operation_id="list_suppressions", responses=problems(400))
+@router.get("/suppressions", operation_id="list_suppressions", responses=problems(400))
 def list_(call: Reader, query: Annotated[SuppressionQuery, Query()]) -> Page[SuppressionAnswer]:
     """List who must not be written to, the newest first. Addresses are known by their keys."""
     pager = Pager(call, query)
@@ -49,10 +49,10 @@ def list_(call: Reader, query: Annotated[SuppressionQuery, Query()]) -> Page[Sup
 
 
 @router.post(
-    "",
+    "/suppressions",
     operation_id="add_suppression",
     status_code=201,
-    responses=answers(200, "It was on the list already, and keeps its reason.", links=_LINKS)
+    responses=answers(200, "It was on the list already, and keeps its reason.", SuppressionAnswer, links=_LINKS)
     | answers(201, "It is on the list now.", links=_LINKS),
 )
 def add(call: Writer, _: NoParameters, new: NewSuppression, response: Response) -> SuppressionAnswer:
@@ -67,7 +67,7 @@ def add(call: Writer, _: NoParameters, new: NewSuppression, response: Response) 
     return SuppressionAnswer.model_validate(found)
 
 
-@router.post("/lookup", operation_id="look_up_suppression")
+@router.post("/suppression-lookups", operation_id="look_up_suppression")
 def look_up(call: Reader, _: NoParameters, wanted: Lookup) -> LookedUp:
     """Ask whether an address must not be written to."""
     key = _key(call, wanted.address)
@@ -78,7 +78,7 @@ def look_up(call: Reader, _: NoParameters, wanted: Lookup) -> LookedUp:
 
 
 @router.get(
-    "/export",
+    "/suppression-file",
     operation_id="export_suppressions",
     response_class=Response,
     responses={200: {"description": "A CSV file.", "content": {CSV: {"schema": {"type": "string"}}}}},
@@ -93,7 +93,7 @@ def export(call: Reader, _: NoParameters) -> Response:
     return Response(content, media_type=CSV, headers=headers)
 
 
-@router.post("/import", operation_id="import_suppressions", responses=problems(415))
+@router.post("/suppression-file", operation_id="import_suppressions", responses=problems(415))
 def import_(
     call: Writer,
     _: NoParameters,
@@ -115,7 +115,7 @@ def import_(
     return Imported.model_validate(report)
 
 
-@router.get("/{address_key}", operation_id="get_suppression", responses=problems(404))
+@router.get("/suppressions/{address_key}", operation_id="get_suppression", responses=problems(404))
 def get(call: Reader, _: NoParameters, address_key: AddressKey) -> SuppressionAnswer:
     """Read why an address must not be written to."""
     with call.pipeline.database.read() as connection:
@@ -126,7 +126,7 @@ def get(call: Reader, _: NoParameters, address_key: AddressKey) -> SuppressionAn
 
 
 @router.delete(
-    "/{address_key}",
+    "/suppressions/{address_key}",
     operation_id="remove_suppression",
     status_code=204,
     responses=problems(404, 409) | answers(204, "It is off the list."),

@@ -12,7 +12,7 @@ from engagement_pipeline.users.rows import StoredUser
 from engagement_pipeline.web import changes
 from engagement_pipeline.web.api.answers import patched, user_answer, user_of
 from engagement_pipeline.web.api.calls import Call, NoParameters, Reader, UserId, Writer
-from engagement_pipeline.web.api.described import ETAG, LOCATION, answers, link, problems, user_links
+from engagement_pipeline.web.api.described import ETAG, LOCATION, answers, problems, user_links
 from engagement_pipeline.web.api.idempotency import Done, IdempotencyKey, Once
 from engagement_pipeline.web.api.lists import Pager
 from engagement_pipeline.web.api.models.common import Page
@@ -37,8 +37,7 @@ _READ = answers(
 @router.get(
     "",
     operation_id="list_users",
-    responses=problems(400)
-    | answers(200, "A page of users.", links={"get_user": link("get_user", user_id="$response.body#/items/0/user_id")}),
+    responses=problems(400),
 )
 def list_(call: Reader, query: Annotated[UserQuery, Query()]) -> Page[UserSummary]:
     """List users by band, score, name, address or last order.
@@ -52,7 +51,9 @@ def list_(call: Reader, query: Annotated[UserQuery, Query()]) -> Page[UserSummar
     return Page(items=[UserSummary.model_validate(user) for user in page.users], next=pager.next(page.following))
 
 
-@router.post("", operation_id="create_user", status_code=201, responses=_CREATED | problems(409, 410))
+@router.post(
+    "", operation_id="create_user", response_model=UserAnswer, status_code=201, responses=_CREATED | problems(409, 410)
+)
 def create(call: Writer, _: NoParameters, user: NewUser, idempotency_key: IdempotencyKey = None) -> JSONResponse:
     """Create a user. The pipeline reacts within seconds."""
     new = user_of(call, user.user_id, user).model_copy(update={"created_at": user.created_at})

@@ -21,9 +21,9 @@ from engagement_pipeline.web.security.cookies import SessionCookies
 from engagement_pipeline.web.security.rate import Buckets
 from engagement_pipeline.web.security.tokens import Scope, Token
 
-# So many wrong tokens of one client at once, and then one every so many seconds.
-_FAILURES: Final = 10
-_FAILURE_EVERY_SECONDS: Final = 6.0
+# Wrong tokens cost more patience than good ones: so much of the rate, and so many seconds of it in a burst.
+_FAILURE_SHARE: Final = 0.01
+_FAILURE_BURST_SECONDS: Final = 0.2
 
 _logger = logging.getLogger(__name__)
 
@@ -59,8 +59,9 @@ class Door:
         """Let in by the tokens of the pipeline's store."""
         self._pipeline = pipeline
         self.cookies = SessionCookies(pipeline.secret_key)
-        self._requests = Buckets(pipeline.settings.web.requests_per_second)
-        self._failures = Buckets(1 / _FAILURE_EVERY_SECONDS, burst=_FAILURES)
+        per_second = pipeline.settings.web.requests_per_second
+        self._requests = Buckets(per_second)
+        self._failures = Buckets(per_second * _FAILURE_SHARE, burst=per_second * _FAILURE_BURST_SECONDS)
         self._noting: dict[str, datetime] = {}
 
     def by_header(self, request: Request, background: BackgroundTasks) -> Session:

@@ -4,9 +4,9 @@ from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import available_timezones
 
-from pydantic import ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import ConfigDict, Field, WithJsonSchema
 
-from engagement_pipeline.users.models import MAX_AMOUNT
+from engagement_pipeline.users.models import MAX_AMOUNT, EmailAddress, TimeZoneName
 from engagement_pipeline.web.api.models.common import (
     Count,
     ExplainedScore,
@@ -21,9 +21,9 @@ from engagement_pipeline.web.queries.users import Band, Sort
 
 _ADDRESS: Final = {"type": "string", "format": "email", "maxLength": 254, "examples": ["ada@example.com"]}
 
-Address = Annotated[str, StringConstraints(max_length=254), WithJsonSchema(_ADDRESS)]
+Address = Annotated[EmailAddress, WithJsonSchema(_ADDRESS)]
 Amount = Annotated[float, Field(ge=0, le=MAX_AMOUNT, allow_inf_nan=False)]
-TimeZone = Annotated[str, WithJsonSchema({"type": "string", "enum": sorted(available_timezones())})]
+TimeZone = Annotated[TimeZoneName, WithJsonSchema({"type": "string", "enum": sorted(available_timezones())})]
 
 EXAMPLE: Final[dict[str, Any]] = {
     "user_id": "c-1042",
