@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from email.utils import formataddr
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import ValidationError
@@ -12,7 +11,7 @@ from engagement_pipeline.copywriting.copy import Copy
 from engagement_pipeline.copywriting.render import Recipient, Renderer
 from engagement_pipeline.delivery.entries import Entry
 from engagement_pipeline.delivery.mailer import PermanentError
-from engagement_pipeline.delivery.message import Message
+from engagement_pipeline.delivery.message import Message, mailbox
 from engagement_pipeline.delivery.tracking import links_for
 from engagement_pipeline.platform.settings import DeliverySettings
 
@@ -36,7 +35,7 @@ class MessageMaker:
 
     def __init__(self, brand: Brand, settings: DeliverySettings, secret_key: str) -> None:
         self._renderer = Renderer(brand)
-        self._sender = formataddr((brand.sender_name, brand.from_address))
+        self._sender = mailbox(brand.sender_name, brand.from_address)
         self._site = brand.site_url
         self._settings = settings
         self._secret_key = secret_key
