@@ -1,7 +1,7 @@
 """The copywriter that asks a model, and what keeps a run with it affordable: texts are shared, kept, and counted."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final
@@ -67,6 +67,15 @@ class OpenAICopywriter:
         return Spending(
             self._budget.answers, *self._budget.spent, self._budget.cost(self._budget.spent), self._reused, stopped
         )
+
+    def plan(self, wanted: Iterable[tuple[Brief, int]]) -> None:
+        """Do nothing: every text is asked for when it is wanted."""
+
+    def in_hand(self, briefs: Sequence[Brief], numbers: Sequence[int]) -> list[bool]:
+        """Tell which texts are kept already."""
+        keys = [self._key(brief, number) for brief, number in zip(briefs, numbers, strict=True)]
+        there = self._store.which_exist(keys)
+        return [key in there for key in keys]
 
     def write(self, briefs: Sequence[Brief], numbers: Sequence[int] | None = None) -> list[Text | None]:
         """Return one text per brief; None where the budget ended before it."""

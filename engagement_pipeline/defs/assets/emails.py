@@ -52,7 +52,7 @@ def generated_emails(
             "drafts_written": report.written,
             "held_out": report.held_out,
             "existing": report.existing,
-            "left_to_the_next_run": report.postponed,
+            "waiting_for_their_text": report.postponed,
             "copywriter": copywriter.name,
             "by_variant": markdown_bars(report.by_variant, "variant"),
             **copy_metadata(report, pipeline.why_template),
