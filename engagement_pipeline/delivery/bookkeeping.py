@@ -52,6 +52,7 @@ def mark(lean: LeanTransaction, worker: str, ticket: Ticket, now: datetime, leas
             "p_touched_at": ticket.address_touched_at or _NEVER,
             "p_provider": ticket.provider,
             "p_until": now + lease_for,
+            "p_today": now.astimezone(timezone.utc).date(),
             "p_now": now,
         },
     )
@@ -151,6 +152,7 @@ def _row(email: NewEmail, status: Status, now: datetime) -> dict[str, object]:
         "copywriter": email.copywriter,
         "provenance": email.provenance,
         "edition": email.edition,
+        "last_day": email.last_day,
         "attempts": 0,
         "decided_at": email.decided_at,
         "created_at": now,

@@ -20,6 +20,7 @@ from engagement_pipeline.copywriting.brief import Brief, assign_variant, make_br
 from engagement_pipeline.copywriting.catalogue import Catalogue
 from engagement_pipeline.copywriting.copy import Copywriter, Spending, Text, text_number
 from engagement_pipeline.copywriting.edition import edition_of
+from engagement_pipeline.copywriting.last_day import last_day
 from engagement_pipeline.copywriting.template import TemplateCopywriter
 from engagement_pipeline.copywriting.validation import validate
 from engagement_pipeline.delivery.entries import NewEmail
@@ -252,6 +253,7 @@ class _DraftWriter:
             copywriter=None if text is None else text.author,
             provenance=None if text is None else text.record(),
             edition=None if text is None else self._edition,
+            last_day=None if text is None else last_day(text.copy, self._brief(row), self._brand),
         )
 
 

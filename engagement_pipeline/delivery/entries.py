@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from engagement_pipeline.delivery.statuses import Status
@@ -34,6 +34,7 @@ class NewEmail:
     copywriter: str | None = None
     provenance: Mapping[str, Any] | None = None
     edition: str | None = None
+    last_day: date | None = None
 
     @property
     def email_id(self) -> str:
@@ -53,6 +54,7 @@ class Entry:
     value_at_risk: float
     copy: Mapping[str, Any]
     attempts: int
+    last_day: date | None = None
 
 
 @dataclass(frozen=True)

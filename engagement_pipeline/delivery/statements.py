@@ -26,6 +26,7 @@ _ENTRY: Final = tuple(
         "value_at_risk",
         "copy",
         "attempts",
+        "last_day",
     )
 )
 
@@ -83,6 +84,8 @@ def _mark_sending() -> sa.Update:
         .where(emails.c.email_id == sa.bindparam("p_email_id"), emails.c.claimed_by == sa.bindparam("p_worker"))
         .where(is_one_of(emails.c.status, statuses.may_become("sending")))
         .where(seen_by_gate, ~suppressed, ~touched_since)
+        # A turn may lie far ahead.
+        .where(sa.or_(emails.c.last_day.is_(None), emails.c.last_day >= sa.bindparam("p_today", type_=sa.Date)))
         .values(
             status="sending",
             address_key=key,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -69,7 +69,7 @@ class Parts:
         self.store.put_users(users, now - silence)
         self.store.put_orders([order(user.user_id, now - silence) for user in users], now - silence)
 
-    def add_drafts(self, user_ids: Iterable[str], now: datetime) -> list[NewEmail]:
+    def add_drafts(self, user_ids: Iterable[str], now: datetime, last_day: date | None = None) -> list[NewEmail]:
         """Write a draft for each user, as decided now; the first are worth the most."""
         users = sorted(self.store.get_users(user_ids), key=lambda user: user.user_id)
         drafts = [
@@ -85,6 +85,7 @@ class Parts:
                 variant="plain",
                 copy=COPY.model_dump(mode="json"),
                 copywriter="template",
+                last_day=last_day,
             )
             for place, user in enumerate(users)
         ]
