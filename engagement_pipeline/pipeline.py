@@ -52,7 +52,8 @@ class Pipeline:
 
     @cached_property
     def ledger(self) -> SqlLedger:
-        return SqlLedger(self.database, self.settings.delivery.soft_bounces)
+        settings = self.settings
+        return SqlLedger(self.database, settings.delivery.soft_bounces, needs_approval=settings.needs_approval)
 
     @cached_property
     def brand(self) -> Brand:

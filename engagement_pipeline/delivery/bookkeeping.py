@@ -59,10 +59,10 @@ def mark(lean: LeanTransaction, worker: str, ticket: Ticket, now: datetime, leas
     return marked == 1
 
 
-def lock_address(lean: LeanTransaction, address_key: str) -> None:
-    """Make two senders that want to write to one address wait for one another; on SQLite all writers do anyway."""
+def lock_for_sending(lean: LeanTransaction, address_key: str) -> None:
+    """Wait for whoever sends to this address or rejects what is said; on SQLite all writers wait anyway."""
     if not lean.is_sqlite:
-        lean.execute(statements.LOCK_ADDRESS, {"p_address_key": address_key})
+        lean.execute(statements.LOCK_FOR_SENDING, {"p_address_key": address_key})
 
 
 def record(lean: LeanTransaction, worker: str, outcome: Outcome, now: datetime) -> bool:
@@ -100,6 +100,15 @@ def settle(connection: sa.Connection, worker: str, delivers: str | None, now: da
     changes = [Change("email", row.email_id, row.user_id, "updated") for row in rows]
     change_log.append(connection, changes + _record_deliveries(connection, delivered, now), now)
     return rows
+
+
+def close_rejected(connection: sa.Connection, campaign: str, count: int, now: datetime) -> int:
+    """Close up to `count` waiting rows whose words were rejected; return how many. Needs the change log's lock."""
+    rows = connection.execute(statements.close_rejected(campaign, count, now)).all()
+    if rows:
+        touch_users(connection, [row.user_id for row in rows], now)
+        change_log.append(connection, [Change("email", row.email_id, row.user_id, "updated") for row in rows], now)
+    return len(rows)
 
 
 def touch_users(connection: sa.Connection, user_ids: Sequence[str], now: datetime) -> None:

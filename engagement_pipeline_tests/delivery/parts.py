@@ -58,10 +58,11 @@ class Parts:
     """One operational store and what sends from it."""
 
     database: Database
+    needs_approval: bool = False
 
     def __post_init__(self) -> None:
         self.store = SqlUserStore(self.database, SECRET)
-        self.ledger = SqlLedger(self.database, DeliverySettings().soft_bounces)
+        self.ledger = SqlLedger(self.database, DeliverySettings().soft_bounces, needs_approval=self.needs_approval)
 
     def add_users(self, users: Iterable[User], now: datetime, silence: timedelta = timedelta(days=90)) -> None:
         """Store users whose one order was so long ago."""
@@ -69,7 +70,9 @@ class Parts:
         self.store.put_users(users, now - silence)
         self.store.put_orders([order(user.user_id, now - silence) for user in users], now - silence)
 
-    def add_drafts(self, user_ids: Iterable[str], now: datetime, last_day: date | None = None) -> list[NewEmail]:
+    def add_drafts(
+        self, user_ids: Iterable[str], now: datetime, last_day: date | None = None, edition: str | None = None
+    ) -> list[NewEmail]:
         """Write a draft for each user, as decided now; the first are worth the most."""
         users = sorted(self.store.get_users(user_ids), key=lambda user: user.user_id)
         drafts = [
@@ -86,6 +89,7 @@ class Parts:
                 copy=COPY.model_dump(mode="json"),
                 copywriter="template",
                 last_day=last_day,
+                edition=edition,
             )
             for place, user in enumerate(users)
         ]
