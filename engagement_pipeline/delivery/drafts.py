@@ -16,13 +16,14 @@ from typing import Any, Final, Literal
 import duckdb
 
 from engagement_pipeline.copywriting.brand import Brand
-from engagement_pipeline.copywriting.brief import Brief, assign_variant, make_brief
+from engagement_pipeline.copywriting.brief import Brief
 from engagement_pipeline.copywriting.catalogue import Catalogue
-from engagement_pipeline.copywriting.copy import Copywriter, Spending, Text, text_number
+from engagement_pipeline.copywriting.checking import checked
+from engagement_pipeline.copywriting.copy import Copywriter, Spending, Text
 from engagement_pipeline.copywriting.edition import edition_of
 from engagement_pipeline.copywriting.last_day import last_day
 from engagement_pipeline.copywriting.template import TemplateCopywriter
-from engagement_pipeline.copywriting.validation import validate
+from engagement_pipeline.delivery.briefing import Briefing
 from engagement_pipeline.delivery.entries import NewEmail
 from engagement_pipeline.delivery.ledger import Ledger
 from engagement_pipeline.platform.settings import Settings
@@ -42,16 +43,20 @@ class DraftReport:
     """What became of the decisions read.
 
     Attributes:
+        edition: all that the copywriter could say.
+        is_rejected: whether somebody has rejected that; then nothing is written, and everybody waits for other words.
         written: new drafts.
         held_out: newly recorded hold-outs.
         existing: decisions that have their row already, or whose user still has an open one.
         replaced: texts that another copywriter failed at and that the template's stand in for.
-        postponed: decisions without their row, because their text has to wait; the next full run takes them up.
+        postponed: decisions without their row, because their text has to wait; a later full run takes them up.
         by_variant: new drafts by variant.
         failures: replaced texts by what was wrong with them; one text can have several faults.
         spent: what the copywriter used.
     """
 
+    edition: str = ""
+    is_rejected: bool = False
     written: int = 0
     held_out: int = 0
     existing: int = 0
@@ -96,7 +101,9 @@ def write_drafts(
     newest = con.execute("SELECT COALESCE(MAX(changed_seq), 0) FROM at_risk_cohorts").fetchone()
     population = newest_population(con)
     median = None if population is None else population.median_order_value
-    writer = _DraftWriter(ledger, copywriter, fallback, brand, catalogue, settings.campaign, median, now)
+    briefing = Briefing(settings.campaign, copywriter, brand, catalogue, median, now)
+    edition = edition_of(copywriter, catalogue)
+    writer = _DraftWriter(ledger, copywriter, fallback, brand, briefing, settings.campaign, edition, now)
     after = -1 if offset is None else offset
     if full:
         copywriter.plan(text for rows in _decisions(con, "mail", after) for text in writer.wanted(rows))
@@ -116,19 +123,19 @@ class _DraftWriter:
         copywriter: Copywriter,
         fallback: TemplateCopywriter,
         brand: Brand,
-        catalogue: Catalogue | None,
+        briefing: Briefing,
         campaign: str,
-        median_order_value: float | None,
+        edition: str,
         now: datetime,
     ) -> None:
         self._ledger = ledger
         self._copywriter = copywriter
         self._fallback = fallback
         self._brand = brand
-        self._catalogue = catalogue
-        self._edition = edition_of(copywriter, catalogue)
+        self._briefing = briefing
         self._campaign = campaign
-        self._median = median_order_value
+        self._edition = edition
+        self._is_rejected = ledger.is_rejected(campaign, edition)
         self._now = now
         self._counts: Counter[str] = Counter()
         self._by_variant: Counter[str] = Counter()
@@ -139,13 +146,15 @@ class _DraftWriter:
 
     def wanted(self, rows: Sequence[Row]) -> Iterator[tuple[Brief, int]]:
         """Name the texts that `write` will ask for, each once for these decisions."""
+        if self._is_rejected:
+            return iter(())
         return iter({key: (brief, key[1]) for _, key, brief in self._keyed(self._without_row(rows))}.values())
 
     def write(self, rows: Sequence[Row]) -> None:
         """Write the drafts that these decisions call for; one whose text has to wait waits with it."""
         free = self._without_row(rows)
         self._counts["existing"] += len(rows) - len(free)
-        texts = self._texts(free)
+        texts = {} if self._is_rejected else self._texts(free)
         waiting = [row for row in free if row["user_id"] not in texts]
         if waiting and self._waits_from is None:
             self._waits_from = _place(waiting[0])
@@ -170,6 +179,8 @@ class _DraftWriter:
     def report(self) -> DraftReport:
         counts = self._counts
         return DraftReport(
+            edition=self._edition,
+            is_rejected=self._is_rejected,
             written=counts["written"],
             held_out=counts["held_out"],
             existing=counts["existing"],
@@ -196,6 +207,8 @@ class _DraftWriter:
         return {user_id: texts[key] for user_id, key, _ in keyed if key in texts}
 
     def _waiting(self, rows: Sequence[Row]) -> set[str]:
+        if self._is_rejected:
+            return {row["user_id"] for row in rows}
         if self._waits_from is None:
             return set()
         behind = self._keyed([row for row in rows if _place(row) > self._waits_from])
@@ -205,37 +218,24 @@ class _DraftWriter:
     def _keyed(self, rows: Sequence[Row]) -> list[tuple[str, _Key, Brief]]:
         """Return each user with the brief and the key of their text."""
         briefs = [(row["user_id"], self._brief(row)) for row in rows]
-        return [(user_id, (brief.fingerprint, self._number(user_id)), brief) for user_id, brief in briefs]
+        return [(user_id, (brief.fingerprint, self._briefing.number(user_id)), brief) for user_id, brief in briefs]
 
     def _checked(self, key: _Key, brief: Brief, text: Text) -> Text:
-        """Let no text pass that breaks a rule, whoever wrote it and whenever."""
-        failures = text.failures or tuple(violation.code for violation in validate(text.copy, brief, self._brand))
-        if failures and key not in self._replaced:
+        text = checked(text, brief, self._brand, self._fallback)
+        if text.failures and key not in self._replaced:
             self._replaced.add(key)
-            self._failures.update(set(failures))
-        if not failures or text.failures:
-            return text
-        return Text(self._fallback.stand_in(brief), self._fallback.name, text.provenance, failures)
+            self._failures.update(set(text.failures))
+        return text
 
     def _brief(self, row: Row) -> Brief:
-        return make_brief(
+        return self._briefing.brief(
             days_since_last_order=row["days_since_last_order"],
             order_days=row["order_days"],
             average_order_value=row["average_order_value"],
-            median_order_value=self._median,
             preferred_categories=row["preferred_categories"] or (),
-            emails_this_silence=row["touches_since_order"],
-            variant=self._variant(row),
-            brand=self._brand,
-            catalogue=self._catalogue,
-            as_of=self._now.date(),
+            touches_since_order=row["touches_since_order"],
+            variant=self._briefing.variant(row["user_id"]),
         )
-
-    def _variant(self, row: Row) -> str:
-        return assign_variant(row["user_id"], self._campaign, self._copywriter.variants)
-
-    def _number(self, user_id: str) -> int:
-        return text_number(user_id, self._campaign, self._copywriter.texts_per_brief)
 
     def _email(self, row: Row, text: Text | None = None) -> NewEmail:
         # The hold-out has the variant that it would have got: what a variant's effect is compared with.
@@ -248,7 +248,7 @@ class _DraftWriter:
             band=row["band"],
             value_at_risk=row["value_at_risk"],
             decided_at=row["decided_at"].replace(tzinfo=timezone.utc),
-            variant=self._variant(row),
+            variant=self._briefing.variant(row["user_id"]),
             copy=None if text is None else text.copy.model_dump(mode="json"),
             copywriter=None if text is None else text.author,
             provenance=None if text is None else text.record(),

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
+from engagement_pipeline.copywriting import approvals
 from engagement_pipeline.delivery import bookkeeping, statements
 from engagement_pipeline.delivery.approving import close_rejected
 from engagement_pipeline.delivery.entries import AddressFacts, Entry, NewEmail, Outcome, Recovery, Ticket
@@ -38,6 +39,9 @@ class Ledger(Protocol):
 
     def taken(self, campaign: str, steps: Mapping[str, int]) -> set[str]:
         """Return the users, of those given with their next step, who have an open row or one for that step."""
+
+    def is_rejected(self, campaign: str, edition: str) -> bool:
+        """Tell whether somebody has rejected these words: a draft that says them would only be closed."""
 
     def queue(self, campaign: str, now: datetime) -> int:
         """Release the campaign's drafts for sending, as far as their words may be sent; return how many.
@@ -136,6 +140,11 @@ class SqlLedger:
         with self._database.read() as connection:
             rows = connection.execute(query).all()
         return {row.user_id for row in rows if row.status in OPEN or row.step == steps[row.user_id]}
+
+    def is_rejected(self, campaign: str, edition: str) -> bool:
+        with self._database.read() as connection:
+            approval = approvals.find(connection, campaign, edition)
+        return approval is not None and approval.verdict == "rejected"
 
     def queue(self, campaign: str, now: datetime) -> int:
         close_rejected(self._database, campaign, now)

@@ -8,9 +8,12 @@ import duckdb
 import pytest
 
 from engagement_pipeline.cohorts.gate import decide
+from engagement_pipeline.copywriting.approvals import Approval
 from engagement_pipeline.copywriting.brief import Brief
 from engagement_pipeline.copywriting.copy import Copy, Copywriter, Spending, Text, text_number
+from engagement_pipeline.copywriting.edition import edition_of
 from engagement_pipeline.copywriting.template import TemplateCopywriter
+from engagement_pipeline.delivery import approving
 from engagement_pipeline.delivery.drafts import DraftReport, write_drafts
 from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.platform.settings import GateSettings, ScoringSettings, Settings
@@ -280,3 +283,28 @@ def test_a_user_gets_the_same_text_every_time_and_all_texts_are_used_alike() -> 
     numbers = [text_number(f"u{user}", "win-back", 4) for user in range(2_000)]
     assert numbers == [text_number(f"u{user}", "win-back", 4) for user in range(2_000)]
     assert all(400 < numbers.count(number) < 600 for number in range(4))
+
+
+def test_what_was_rejected_is_not_written_again_until_it_says_something_else(rooms: Rooms) -> None:
+    rooms.gate = GateSettings(hold_out_share=0.3)
+    rooms.parts.add_users([silent_user(number) for number in range(30)], NOW)
+    edition = edition_of(TemplateCopywriter(BRAND), None)
+    approving.decide(rooms.parts.database, Approval("win-back", edition, "rejected", "Ada", "", NOW))
+    asked: list[Brief] = []
+
+    class Asked(TemplateCopywriter):
+        def write(self, briefs: Sequence[Brief], numbers: Sequence[int] | None = None) -> list[Text]:
+            asked.extend(briefs)
+            return super().write(briefs, numbers)
+
+    report = rooms.run(NOW, full=True, copywriter=Asked(BRAND))
+    assert (report.edition, report.is_rejected, report.postponed) == (edition, True, 30)
+    # Nobody is paid for words that may not be sent, and the hold-out waits with those who would get them.
+    assert asked == []
+    assert rooms.parts.rows() == {}
+    other = TemplateCopywriter(BRAND.model_copy(update={"signature": "Somebody else"}))
+    report = rooms.draft(NOW, full=True, copywriter=other)
+    assert not report.is_rejected
+    assert report.written + report.held_out == 30
+    assert report.held_out > 0
+    assert {row.edition for row in rooms.parts.rows().values() if row.status == "draft"} == {report.edition}
