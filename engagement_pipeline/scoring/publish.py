@@ -4,20 +4,25 @@ Each batch is one transaction there, and the last one records how far we are. A 
 repeats batches at worst, and a repeated row that is equal to what is published is not written again.
 """
 
+import json
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from datetime import datetime
 
 import duckdb
 import sqlalchemy as sa
 
+from engagement_pipeline.platform import facts
 from engagement_pipeline.platform.sql import Database, upsert
 from engagement_pipeline.platform.warehouse import get_offset, insert_rows, set_offset, transaction
-from engagement_pipeline.scoring.population import ensure_tables
+from engagement_pipeline.scoring.formula import Population
+from engagement_pipeline.scoring.population import ensure_tables, newest_population
 from engagement_pipeline.scoring.tables import published_revision, scores
 
 BATCH = 10_000
 _NAME = "engagement_scores"
 _OFFSET = "published_scores"
+_POPULATION = "population"
 
 
 def publish(con: duckdb.DuckDBPyConnection, database: Database, now: datetime) -> int:
@@ -52,6 +57,24 @@ def publish(con: duckdb.DuckDBPyConnection, database: Database, now: datetime) -
         con.execute("DELETE FROM removed_scores WHERE revision <= ?", [revision])
         set_offset(con, _OFFSET, revision)
     return removed + written
+
+
+def publish_population(con: duckdb.DuckDBPyConnection, database: Database) -> None:
+    """Keep the population's parameters in the operational store, for whoever must not wait for the warehouse."""
+    population = newest_population(con)
+    if population is None:
+        return
+    with database.read() as connection:
+        if published_population(connection) == population:
+            return
+    with database.write() as connection:
+        facts.put(connection, _POPULATION, json.dumps(asdict(population)))
+
+
+def published_population(connection: sa.Connection) -> Population | None:
+    """Return the parameters of the last run that scored, or None before the first."""
+    kept = facts.get(connection, _POPULATION)
+    return None if kept is None else Population(**json.loads(kept))
 
 
 def _published(database: Database) -> int:

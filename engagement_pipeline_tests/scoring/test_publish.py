@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from engagement_pipeline.platform import warehouse
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.scoring import publish as publishing
-from engagement_pipeline.scoring.publish import publish
+from engagement_pipeline.scoring.population import newest_population
+from engagement_pipeline.scoring.publish import publish, publish_population, published_population
 from engagement_pipeline.scoring.scores import rescore
 from engagement_pipeline.scoring.tables import published_revision, scores
 from engagement_pipeline_tests.conftest import NOW
@@ -133,3 +134,21 @@ def test_a_warehouse_built_anew_takes_over(con: duckdb.DuckDBPyConnection, datab
 
 def test_nothing_to_publish(con: duckdb.DuckDBPyConnection, database: Database) -> None:
     assert publish(con, database, NOW) == 0
+
+
+def test_the_populations_parameters_are_known_without_the_warehouse(
+    con: duckdb.DuckDBPyConnection, database: Database
+) -> None:
+    publish_population(con, database)
+    with database.read() as connection:
+        assert published_population(connection) is None
+    for count in (10, 20):
+        write_users(con, users(count), seq=count)
+        score(con, full=True)
+        publish_population(con, database)
+        publish_population(con, database)
+        with database.read() as connection:
+            published = published_population(connection)
+        assert published is not None
+        assert published == newest_population(con)
+        assert published.users == count
