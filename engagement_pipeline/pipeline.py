@@ -10,6 +10,7 @@ import duckdb
 from engagement_pipeline.copywriting.brand import Brand, load_brand
 from engagement_pipeline.copywriting.catalogue import Catalogue, load_catalogue
 from engagement_pipeline.copywriting.copy import Copywriter
+from engagement_pipeline.copywriting.edition import edition_of
 from engagement_pipeline.copywriting.template import TemplateCopywriter
 from engagement_pipeline.delivery.assembly import sender_for
 from engagement_pipeline.delivery.ledger import SqlLedger
@@ -73,6 +74,11 @@ class Pipeline:
         from engagement_pipeline.copywriting.openai.writer import OpenAICopywriter
 
         return OpenAICopywriter(self.settings, self.brand, template, self.database, self.now)
+
+    @property
+    def edition(self) -> str:
+        """The words that the campaign can say now, under the name by which they are approved."""
+        return edition_of(self.copywriter, self.catalogue)
 
     @property
     def why_template(self) -> str | None:

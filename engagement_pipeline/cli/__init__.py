@@ -10,7 +10,7 @@ import traceback
 import typer
 from pydantic import ValidationError
 
-from engagement_pipeline.cli import dagster_home, deliveries, demo, orders, scoring, status, suppressions, web
+from engagement_pipeline.cli import copy, dagster_home, deliveries, demo, orders, scoring, status, suppressions, web
 from engagement_pipeline.platform.errors import BadInputError
 
 FAILURE = 1
@@ -28,6 +28,7 @@ dagster_home.register(app)
 orders.register(app)
 scoring.register(app)
 deliveries.register(app)
+copy.register(app)
 suppressions.register(app)
 web.register(app)
 status.register(app)
