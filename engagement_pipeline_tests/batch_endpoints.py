@@ -57,12 +57,23 @@ class BatchEndpoints:
     def reset(self) -> None:
         self.course = Course()
         self._looks: Counter[str] = Counter()
+        self._contents: dict[str, str] = {}
         self._mock._files.clear()
         self._mock._batches.clear()
+
+    def remember_files(self) -> None:
+        """Keep what files hold: a batch is worked off though its file is deleted meanwhile."""
+        self._contents |= {name: file["content"] for name, file in self._mock._files.items()}
 
     def look(self, batch_id: str) -> None:
         """Note that somebody looks at a batch."""
         self._looks[batch_id] += 1
+
+    def finish(self) -> None:
+        """Let every batch end that nobody has looked at often enough: a provider works off what it was given."""
+        for batch in self._mock._batches.values():
+            if not batch["done"]:
+                self._end(batch, self.course.ends)
 
     def list_files(self) -> dict[str, Any]:
         files = [self._mock._file_payload(file) for file in reversed(self._mock._files.values())]
@@ -96,7 +107,7 @@ class BatchEndpoints:
         if status == "failed":
             batch["errors"] = {"object": "list", "data": [{"code": course.fault, "message": "It is too much."}]}
             return
-        lines = [json.loads(line) for line in self._mock._files[batch["input_file_id"]]["content"].splitlines()]
+        lines = [json.loads(line) for line in self._contents[batch["input_file_id"]].splitlines()]
         answered = len(lines) if course.answered is None else course.answered
         results = [*self._results(lines[:answered]), *_without_answer(lines[answered:], status)]
         good = [result for result in results if (result["response"] or {}).get("status_code") == 200]

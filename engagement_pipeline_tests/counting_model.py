@@ -42,7 +42,7 @@ class CountingApp:
                 self._in_flight -= 1
         elif scope["type"] == "http" and path.startswith(("/v1/files", "/v1/batches")):
             await self._with_trouble(scope, receive, send)
-        elif scope["type"] == "http" and path in ("/_counts", "/_batches", "/_troubles", "/_files"):
+        elif scope["type"] == "http" and path in ("/_counts", "/_batches", "/_troubles", "/_files", "/_finish"):
             await _tell(send, self._told(scope["method"], path, await _body(receive)))
         else:
             await self._app(scope, receive, send)
@@ -51,7 +51,9 @@ class CountingApp:
         """Do what a test wants, and return what it wants to know."""
         if path == "/_files":
             return self._batches.list_files()
-        if path == "/_batches":
+        if path == "/_finish":
+            self._batches.finish()
+        elif path == "/_batches":
             for name, value in json.loads(body).items():
                 setattr(self._batches.course, name, value)
         elif path == "/_troubles":
@@ -90,6 +92,8 @@ class CountingApp:
             if method == "GET" and len(parts) == 4 and parts[2] == "batches":
                 self._batches.look(parts[-1])
             await self._app(scope, receive, send)
+            if method == "POST":
+                self._batches.remember_files()
 
     def _answer_line(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Answer one line of a batch, as the scenario says for lines."""

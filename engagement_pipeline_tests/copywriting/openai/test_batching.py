@@ -64,6 +64,7 @@ def shop(model_server: ModelServer, store: Database) -> Shop:
 
 def assert_books_are_right(shop: Shop, *writers: Copywriter) -> None:
     """What runs say they spent, and what stands with the texts, is what the server has counted."""
+    shop.server.finish_batches()
     counts = shop.server.counts()
     spent = [writer.spent for writer in writers]
     assert sum(one.answers for one in spent) == counts.answers
