@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -20,6 +21,9 @@ from engagement_pipeline.platform import clock, warehouse
 from engagement_pipeline.platform.settings import Settings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.store import SqlUserStore
+
+if TYPE_CHECKING:
+    from engagement_pipeline.copywriting.preview import Preview
 
 
 class Pipeline:
@@ -101,6 +105,19 @@ class Pipeline:
             read_only=read_only,
         ) as connection:
             yield connection
+
+    def preview(self, user_id: str, variant: str | None = None, *, fresh: bool = False) -> "Preview":
+        """Show one user's e-mail as it would be now, and all that led to it; sends nothing.
+
+        Raises:
+            BadInputError: see `Previewer.preview`.
+        """
+        from engagement_pipeline.delivery.previewing import Previewer
+
+        previewer = Previewer(
+            self.settings, self.database, self.copywriter, self.why_template, self.brand, self.catalogue
+        )
+        return previewer.preview(user_id, self.now(), variant=variant, fresh=fresh)
 
     def send(self, on_progress: Progress | None = None) -> SendReport:
         """Send what is queued and due; `on_progress` hears how this run gets on."""

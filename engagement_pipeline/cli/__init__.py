@@ -10,7 +10,18 @@ import traceback
 import typer
 from pydantic import ValidationError
 
-from engagement_pipeline.cli import copy, dagster_home, deliveries, demo, orders, scoring, status, suppressions, web
+from engagement_pipeline.cli import (
+    copy,
+    dagster_home,
+    deliveries,
+    demo,
+    orders,
+    preview,
+    scoring,
+    status,
+    suppressions,
+    web,
+)
 from engagement_pipeline.platform.errors import BadInputError
 
 FAILURE = 1
@@ -29,6 +40,7 @@ orders.register(app)
 scoring.register(app)
 deliveries.register(app)
 copy.register(app)
+preview.register(app)
 suppressions.register(app)
 web.register(app)
 status.register(app)

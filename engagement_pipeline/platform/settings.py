@@ -227,6 +227,10 @@ class Settings(BaseSettings):
         return self.data_dir / "outbox"
 
     @property
+    def preview_dir(self) -> Path:
+        return self.data_dir / "preview"
+
+    @property
     def incoming_dir(self) -> Path:
         return self.data_dir / "incoming"
 

@@ -31,6 +31,7 @@ COMMANDS = [
     ["copy", "approve"],
     ["copy", "reject"],
     ["copy", "status"],
+    ["preview"],
     ["suppressions"],
     ["suppressions", "list"],
     ["suppressions", "add"],
