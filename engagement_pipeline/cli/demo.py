@@ -69,11 +69,12 @@ def demo_settings(settings: Settings) -> Settings:
     """The demo sends at any hour: a newcomer at midnight should see e-mails too, and nothing leaves the machine.
 
     Its links lead to `engagement web` on this machine, unless settings name another place; where a model writes, it
-    costs at most a dollar, unless settings name another budget.
+    costs at most a dollar, unless settings name another budget, and answers at once: batches would come hours later.
     """
     open_all_day = settings.gate.model_copy(update={"sending_hour_from": 0, "sending_hour_to": 24})
     links = settings.delivery.model_copy(update={"public_url": settings.delivery.public_url or WEB})
-    writing = settings.copywriting.model_copy(update={"budget_usd": settings.copywriting.budget_usd or 1.0})
+    at_once = {"budget_usd": settings.copywriting.budget_usd or 1.0, "batch_above": None}
+    writing = settings.copywriting.model_copy(update=at_once)
     changes = {"gate": open_all_day, "delivery": links, "copywriting": writing, "send_mode": "outbox"}
     return settings.model_copy(update=changes)
 
