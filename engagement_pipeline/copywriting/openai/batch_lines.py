@@ -93,7 +93,12 @@ def read_line(line: bytes) -> Line:
     code = error.get("code") if isinstance(error, dict) else None
     if code is None:
         code = "unreadable" if status in (None, 200) else f"status_{status}"
-    return Line(name, None, str(code)[:_CODE_LENGTH])
+    return Line(name, None, plain_code(code))
+
+
+def plain_code(said: Any) -> str:
+    """Return what a provider calls an error, without anything that is no part of a name."""
+    return "".join(sign for sign in str(said) if sign.isascii() and (sign.isalnum() or sign in "_-"))[:_CODE_LENGTH]
 
 
 def answer_in(body: Any, most: Callable[[], Usage]) -> Answer | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from engagement_pipeline.copywriting.openai.batch_lines import ENDPOINT
+from engagement_pipeline.copywriting.openai.batch_lines import ENDPOINT, plain_code
 from engagement_pipeline.copywriting.openai.client import client_options
 from engagement_pipeline.platform.settings import Settings
 
@@ -195,13 +195,12 @@ def _required(name: Any) -> str:
 
 def _remote(batch: Any) -> RemoteBatch:
     faults = (batch.errors.data if batch.errors else None) or []
-    fault = "".join(sign for sign in str(faults[0].code) if sign.isalnum() or sign in "_-")[:40] if faults else ""
     return RemoteBatch(
         batch_id=_required(batch.id),
         status=str(batch.status),
         # Some servers say "" where they mean none.
         output_file_id=batch.output_file_id or None,
         error_file_id=batch.error_file_id or None,
-        fault=fault,
+        fault=plain_code(faults[0].code) if faults else "",
         answered=int(batch.request_counts.completed) if batch.request_counts else 0,
     )

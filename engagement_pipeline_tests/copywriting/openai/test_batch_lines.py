@@ -83,7 +83,7 @@ def test_an_answer_is_read() -> None:
     [
         (result(response=None, error={"code": "batch_expired", "message": "too late"}), "batch_expired"),
         (result(response={"status_code": 429, "body": {"error": {}}}), "status_429"),
-        (result(error={"code": "odd"}), "odd"),
+        (result(error={"code": "odd <b>\u202e"}), "oddb"),
         (result(response={"status_code": 200}), "unreadable"),
         (result(response=None), "unreadable"),
         (b"{half a li", "unreadable"),

@@ -324,6 +324,40 @@ def test_where_nobody_can_tell_it_is_looked_up_and_nothing_is_made_twice(shop: S
     assert shop.server.files() == []
 
 
+@pytest.mark.parametrize("path", ["/v1/files", "/v1/batches"])
+def test_a_page_in_place_of_an_answer_decides_nothing(shop: Shop, path: str) -> None:
+    shop.server.trouble("POST", path, 200)
+    first, texts = shop.run(briefs(10))
+    assert (texts, "(unreadable)" in first.spent.notes[0]) == ([None] * 10, True)
+    shop.now += timedelta(minutes=5)
+    second, _ = shop.run(briefs(10))
+    third, texts = shop.run(briefs(10))
+    assert all(by_model(texts))
+    assert_books_are_right(shop, first, second, third)
+
+
+def test_where_files_cannot_be_listed_one_is_uploaded_again(shop: Shop) -> None:
+    shop.server.trouble("POST", "/v1/files", 500, is_done=True)
+    shop.server.trouble("GET", "/v1/files", 404)
+    first, _ = shop.run(briefs(10))
+    shop.now += timedelta(minutes=5)
+    second, _ = shop.run(briefs(10))
+    third, texts = shop.run(briefs(10))
+    assert all(by_model(texts))
+    assert_books_are_right(shop, first, second, third)
+
+
+def test_where_batches_cannot_be_listed_one_that_may_have_been_made_is_not_made_again(shop: Shop) -> None:
+    shop.server.trouble("POST", "/v1/batches", 500, is_done=True)
+    shop.server.trouble("GET", "/v1/batches", 404)
+    shop.run(briefs(10))
+    shop.now += timedelta(minutes=5)
+    writer, texts = shop.run(briefs(10))
+    assert all(by_model(texts))
+    assert "given up: the provider refuses it (status_404)" in writer.spent.notes[0]
+    assert shop.server.counts().calls["POST /v1/batches"] == 1
+
+
 def test_a_provider_that_is_down_is_tried_every_few_minutes_until_the_time_is_over(shop: Shop) -> None:
     shop.server.trouble("POST", "/v1/batches", 503, times=1_000)
     about = briefs(4)
