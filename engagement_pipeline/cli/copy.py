@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engagement_pipeline.cli.output import Json, bars, emit, table
+from engagement_pipeline.cli.output import Json, bars, emit, progress, table
 from engagement_pipeline.platform.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -142,7 +142,11 @@ def _decide(verdict: "Verdict", edition: str | None, by: str | None, note: str, 
     who = account_name() if by is None else " ".join(by.split())
     note = " ".join(note.split())
     approval = Approval(pipeline.settings.campaign, chosen, verdict, who, note, pipeline.now())
-    decided = decide(pipeline.database, approval)
+    if verdict == "approved":
+        decided = decide(pipeline.database, approval)
+    else:
+        with progress("Closing", "e-mails", quiet=as_json) as advance:
+            decided = decide(pipeline.database, approval, advance)
     result = {
         **decided.approval.record(),
         "is_new": decided.is_new,

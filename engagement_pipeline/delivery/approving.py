@@ -6,7 +6,7 @@ which are another edition.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -52,8 +52,14 @@ class Decided:
         return self.before is None or self.before.verdict != self.approval.verdict
 
 
-def decide(database: Database, approval: Approval) -> Decided:
-    """Let a verdict stand. Repeating it changes nothing, but goes on closing where that was interrupted."""
+def decide(database: Database, approval: Approval, on_closed: Callable[[int], object] = lambda _: None) -> Decided:
+    """Let a verdict stand. Repeating it changes nothing, but goes on closing where that was interrupted.
+
+    Args:
+        database: the operational store.
+        approval: the verdict.
+        on_closed: told now and then how many more e-mails were closed.
+    """
     with database.write() as connection:
         if not database.is_sqlite:
             connection.execute(statements.LOCK_FOR_REJECTING)
@@ -62,13 +68,15 @@ def decide(database: Database, approval: Approval) -> Decided:
         approvals.put(connection, standing)
     closed = 0
     if approval.verdict == "rejected":
-        closed = close_rejected(database, approval.campaign, approval.decided_at)
+        closed = close_rejected(database, approval.campaign, approval.decided_at, on_closed)
     with database.read() as connection:
         rows = count_by_edition(connection, approval.campaign).get(approval.edition, {})
     return Decided(standing, before, closed, _sum(rows, WAITING), _sum(rows, EMAILED))
 
 
-def close_rejected(database: Database, campaign: str, now: datetime) -> int:
+def close_rejected(
+    database: Database, campaign: str, now: datetime, on_closed: Callable[[int], object] = lambda _: None
+) -> int:
     """Close drafts and queued rows whose words were rejected, but for those that a sender holds; return how many.
 
     No sender marks a row that was rejected; what it gives back is closed by the next run.
@@ -79,6 +87,7 @@ def close_rejected(database: Database, campaign: str, now: datetime) -> int:
             change_log.lock(connection)
             number = bookkeeping.close_rejected(connection, campaign, _AT_ONCE, now)
         closed += number
+        on_closed(number)
         if number < _AT_ONCE:
             return closed
 
