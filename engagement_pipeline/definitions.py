@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from engagement_pipeline.defs.assets import cohorts, dashboard, effectiveness, emails, raw, scores
+from engagement_pipeline.defs.assets import cohorts, copy, dashboard, effectiveness, emails, raw, scores
 from engagement_pipeline.defs.checks import ALL_CHECKS
 from engagement_pipeline.defs.jobs import ALL_JOBS
 from engagement_pipeline.defs.resources import warehouse_resource
@@ -26,6 +26,7 @@ ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [
     effectiveness.score_backtest,
     cohorts.at_risk_cohorts,
     emails.generated_emails,
+    copy.copy_report,
     emails.email_deliveries,
     emails.email_events,
     effectiveness.campaign_effectiveness,

@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from engagement_pipeline.copywriting.brand import Brand, load_brand
 from engagement_pipeline.copywriting.catalogue import Catalogue, load_catalogue
 from engagement_pipeline.copywriting.copy import Copywriter
+from engagement_pipeline.copywriting.edition import edition_of
 from engagement_pipeline.copywriting.template import TemplateCopywriter
 from engagement_pipeline.delivery.assembly import sender_for
 from engagement_pipeline.delivery.ledger import SqlLedger
@@ -19,6 +21,9 @@ from engagement_pipeline.platform import clock, warehouse
 from engagement_pipeline.platform.settings import Settings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.store import SqlUserStore
+
+if TYPE_CHECKING:
+    from engagement_pipeline.copywriting.preview import Preview
 
 
 class Pipeline:
@@ -52,7 +57,8 @@ class Pipeline:
 
     @cached_property
     def ledger(self) -> SqlLedger:
-        return SqlLedger(self.database, self.settings.delivery.soft_bounces)
+        settings = self.settings
+        return SqlLedger(self.database, settings.delivery.soft_bounces, needs_approval=settings.needs_approval)
 
     @cached_property
     def brand(self) -> Brand:
@@ -72,6 +78,11 @@ class Pipeline:
         from engagement_pipeline.copywriting.openai.writer import OpenAICopywriter
 
         return OpenAICopywriter(self.settings, self.brand, template, self.database, self.now)
+
+    @property
+    def edition(self) -> str:
+        """The words that the campaign can say now, under the name by which they are approved."""
+        return edition_of(self.copywriter, self.catalogue)
 
     @property
     def why_template(self) -> str | None:
@@ -94,6 +105,19 @@ class Pipeline:
             read_only=read_only,
         ) as connection:
             yield connection
+
+    def preview(self, user_id: str, variant: str | None = None, *, fresh: bool = False) -> "Preview":
+        """Show one user's e-mail as it would be now, and all that led to it; sends nothing.
+
+        Raises:
+            BadInputError: see `Previewer.preview`.
+        """
+        from engagement_pipeline.delivery.previewing import Previewer
+
+        previewer = Previewer(
+            self.settings, self.database, self.copywriter, self.why_template, self.brand, self.catalogue
+        )
+        return previewer.preview(user_id, self.now(), variant=variant, fresh=fresh)
 
     def send(self, on_progress: Progress | None = None) -> SendReport:
         """Send what is queued and due; `on_progress` hears how this run gets on."""

@@ -1,8 +1,4 @@
-"""An OpenAI-compatible server (llmock) as a process of its own, which counts for itself what it answers.
-
-llmock injects errors and can be told what to say, but keeps no count of tokens; the count is taken here, from the
-answers as they leave.
-"""
+"""An OpenAI-compatible server (llmock) as a process of its own, which counts for itself what it answers."""
 
 import json
 import os
@@ -11,14 +7,15 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engagement_pipeline.platform.settings import PROJECT_ROOT
+
+COMPLETIONS = "/v1/chat/completions"
 
 # Fits every brief of a silence of about a season, whatever else it says.
 GOOD_ANSWER = json.dumps(
@@ -37,34 +34,64 @@ GOOD_ANSWER = json.dumps(
 )
 
 
-def reply(text: str = GOOD_ANSWER, *, times: int | None = 1, finish_reason: str | None = None) -> dict[str, Any]:
+def reply(
+    text: str = GOOD_ANSWER, *, times: int | None = 1, finish_reason: str | None = None, path: str = COMPLETIONS
+) -> dict[str, Any]:
     """What the model says to the next so many questions; to all from then on, where `times` is None."""
-    return {"type": "reply", "text": text, "finish_reason": finish_reason, "times": times}
+    match = {"path": path}
+    return {"type": "reply", "text": text, "finish_reason": finish_reason, "times": times, "match": match}
 
 
-def truncated(times: int = 1) -> dict[str, Any]:
-    return reply(GOOD_ANSWER[:150], times=times, finish_reason="length")
+def truncated(times: int = 1, path: str = COMPLETIONS) -> dict[str, Any]:
+    return reply(GOOD_ANSWER[:150], times=times, finish_reason="length", path=path)
 
 
 def failure(
-    status: int, *, times: int | None = 1, retry_after: float = 0.01, code: str | None = None
+    status: int,
+    *,
+    times: int | None = 1,
+    retry_after: float = 0.01,
+    code: str | None = None,
+    path: str = COMPLETIONS,
 ) -> dict[str, Any]:
-    return {"type": "fail", "status": status, "retry_after": retry_after, "code": code, "times": times}
+    fields = {"type": "fail", "status": status, "retry_after": retry_after, "code": code, "times": times}
+    return {**fields, "match": {"path": path}}
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What the server has done: statuses, tokens of its answers, and how often each prompt was answered."""
+    """What the server has done.
+
+    Attributes:
+        statuses: of direct questions.
+        input_tokens: of all answers, those in batches included.
+        output_tokens: of all answers.
+        batch_answers: how many lines of batches were answered.
+        batch_input_tokens: of those.
+        batch_output_tokens: of those.
+        answers_by_prompt: how often each question was answered, in whatever way.
+        most_in_flight: direct questions at once.
+        calls: of files and batches, by method and path.
+    """
 
     statuses: dict[int, int]
     input_tokens: int
     output_tokens: int
+    batch_answers: int
+    batch_input_tokens: int
+    batch_output_tokens: int
     answers_by_prompt: dict[str, int]
     most_in_flight: int
+    calls: dict[str, int]
 
     @property
     def answers(self) -> int:
-        return self.statuses.get(200, 0)
+        return self.statuses.get(200, 0) + self.batch_answers
+
+    def cost(self, per_million_input: float = 0.40, per_million_output: float = 1.60) -> float:
+        """Return US dollars, with what batches have answered at half the price."""
+        tokens = self.input_tokens - self.batch_input_tokens / 2, self.output_tokens - self.batch_output_tokens / 2
+        return (tokens[0] * per_million_input + tokens[1] * per_million_output) / 1_000_000
 
 
 class ModelServer:
@@ -78,15 +105,36 @@ class ModelServer:
         """Queue what happens to the next questions."""
         self._call("POST", "/_llmock/scenario", {"behaviors": list(behaviours)})
 
+    def stop_saying(self) -> None:
+        """Drop what is still queued."""
+        self._call("DELETE", "/_llmock/scenario")
+
     def questions(self) -> list[list[dict[str, str]]]:
-        """Return the messages of every call, refused ones too, in their order."""
-        calls = self._call("GET", "/_llmock/requests")["requests"]
-        return [call["body"]["messages"] for call in calls]
+        """Return the messages of every direct question, refused ones too, in their order."""
+        return [call["body"]["messages"] for call in self.calls()]
 
     def calls(self) -> list[dict[str, Any]]:
-        """Return every call as llmock has recorded it: body, status, started_at and ended_at in seconds."""
-        calls: list[dict[str, Any]] = self._call("GET", "/_llmock/requests")["requests"]
-        return calls
+        """Return every direct question as llmock has recorded it: body, status, started_at and ended_at in seconds."""
+        calls = self._call("GET", "/_llmock/requests")["requests"]
+        return [call for call in calls if call["path"] == COMPLETIONS]
+
+    def batches_go(self, **course: Any) -> None:
+        """Settle how batches go from now on, see `Course`."""
+        self._call("POST", "/_batches", course)
+
+    def finish_batches(self) -> None:
+        """Let every batch end, also one that nobody looks at."""
+        self._call("POST", "/_finish")
+
+    def trouble(self, method: str, path: str, status: int, *, is_done: bool = False, times: int = 1) -> None:
+        """Let calls end with an error, whether or not what they ask for is done; `*` stands for an id in the path."""
+        fields = {"method": method, "path": path, "status": status, "is_done": is_done, "times": times}
+        self._call("POST", "/_troubles", fields)
+
+    def files(self) -> list[dict[str, Any]]:
+        """Return the files that there are, the newest first."""
+        files: list[dict[str, Any]] = self._call("GET", "/_files")["data"]
+        return files
 
     def counts(self) -> Counts:
         counts = self._call("GET", "/_counts")
@@ -96,6 +144,12 @@ class ModelServer:
         """Forget everything that was asked, answered and queued."""
         self._call("POST", "/_llmock/reset")
         self._call("DELETE", "/_counts")
+
+    def content(self, file_id: str) -> bytes:
+        """Return what a file holds."""
+        with urllib.request.urlopen(f"{self.base_url}/files/{file_id}/content") as answer:
+            content: bytes = answer.read()
+        return content
 
     def _call(self, method: str, path: str, content: Any = None) -> Any:
         data = None if content is None else json.dumps(content).encode()
@@ -120,7 +174,7 @@ def running_model_server(
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LLMOCK_")}
     environment |= {f"LLMOCK_ERROR_RATE_{status}": str(rate) for status, rate in (error_rates or {}).items()}
     environment["LLMOCK_LATENCY_MS"] = str(latency_ms)
-    command = [sys.executable, "-m", "engagement_pipeline_tests.model_server", str(port)]
+    command = [sys.executable, "-m", "engagement_pipeline_tests.counting_model", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT, cwd=PROJECT_ROOT)
         try:
@@ -142,83 +196,3 @@ def _wait_until_ready(server: ModelServer, process: "subprocess.Popen[bytes]", l
         else:
             return
     raise RuntimeError(f"the model server did not start:\n{log.read_text()}")
-
-
-class CountingApp:
-    """Counts what goes out of an ASGI application that answers chat completions."""
-
-    def __init__(self, app: Any) -> None:
-        self._app = app
-        self._in_flight = 0
-        self._reset()
-
-    def _reset(self) -> None:
-        self._statuses: Counter[int] = Counter()
-        self._tokens: Counter[str] = Counter()
-        self._answers_by_prompt: Counter[str] = Counter()
-        self._most_in_flight = 0
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http" or scope["path"] not in ("/_counts", "/v1/chat/completions"):
-            await self._app(scope, receive, send)
-        elif scope["path"] == "/_counts":
-            if scope["method"] == "DELETE":
-                self._reset()
-            await self._tell(send)
-        else:
-            self._in_flight += 1
-            self._most_in_flight = max(self._most_in_flight, self._in_flight)
-            try:
-                await self._count(scope, receive, send)
-            finally:
-                self._in_flight -= 1
-
-    async def _count(self, scope: Any, receive: Any, send: Any) -> None:
-        question = bytearray()
-        answer = bytearray()
-        status = 0
-
-        async def received() -> Any:
-            message = await receive()
-            question.extend(message.get("body", b""))
-            return message
-
-        async def sent(message: Any) -> None:
-            nonlocal status
-            status = message.get("status", status)
-            answer.extend(message.get("body", b""))
-            if message["type"] == "http.response.body" and not message.get("more_body"):
-                self._note(status, bytes(question), bytes(answer))
-            await send(message)
-
-        await self._app(scope, received, sent)
-
-    def _note(self, status: int, question: bytes, answer: bytes) -> None:
-        self._statuses[status] += 1
-        if status == 200:
-            usage = json.loads(answer)["usage"]
-            self._tokens.update(input=usage["prompt_tokens"], output=usage["completion_tokens"])
-            self._answers_by_prompt[json.dumps([part["content"] for part in json.loads(question)["messages"][1:]])] += 1
-
-    async def _tell(self, send: Any) -> None:
-        counts = {
-            "statuses": self._statuses,
-            "input_tokens": self._tokens["input"],
-            "output_tokens": self._tokens["output"],
-            "answers_by_prompt": self._answers_by_prompt,
-            "most_in_flight": self._most_in_flight,
-        }
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
-        await send({"type": "http.response.body", "body": json.dumps(counts).encode()})
-
-
-def main(arguments: Sequence[str]) -> None:
-    import uvicorn
-    from llmock.main import app
-
-    # Only lifespan and requests of one process: the count must not be spread over several.
-    uvicorn.run(CountingApp(app), host="127.0.0.1", port=int(arguments[0]), log_level="warning")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -1,6 +1,7 @@
 """Fixtures of real servers that e-mails go through, for the tests of all rooms."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,16 @@ def certificate(certificate_authority: trustme.CA, tmp_path: Path, monkeypatch: 
 
 
 @pytest.fixture(scope="session")
+def _service_models_are_read_once() -> Iterator[None]:
+    """Let all sessions of boto3 share what they know of AWS's services: each would read it anew, for 0.2 seconds."""
+    import botocore.session
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))
+        yield
+
+
+@pytest.fixture(scope="session")
 def _ministack_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if not MINISTACK.exists():
         pytest.skip("ministack is not installed (`make test` installs it into .venv-aws)")
@@ -41,7 +52,7 @@ def _ministack_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
 
 
 @pytest.fixture
-def ministack(_ministack_process: str, monkeypatch: pytest.MonkeyPatch) -> str:
+def ministack(_ministack_process: str, _service_models_are_read_once: None, monkeypatch: pytest.MonkeyPatch) -> str:
     """The URL of an AWS-compatible server, empty; boto3 finds credentials for it."""
     reset(_ministack_process)
     for name, value in CREDENTIALS.items():

@@ -1,6 +1,7 @@
 """A real SMTP server (aiosmtpd) on a port of its own, which does wrong what a test asks for."""
 
 import asyncio
+import socket
 import ssl
 import threading
 from dataclasses import dataclass
@@ -80,11 +81,17 @@ class SmtpServer:
     def __enter__(self) -> "SmtpServer":
         self._thread.start()
         server = asyncio.run_coroutine_threadsafe(
-            self._loop.create_server(self._new_connection, self.host, 0, ssl=self._tls), self._loop
+            self._loop.create_server(self._new_connection, sock=self._listening_socket(), ssl=self._tls), self._loop
         ).result()
         self.port = server.sockets[0].getsockname()[1]
         self._server = server
         return self
+
+    def _listening_socket(self) -> socket.socket:
+        listening = socket.create_server((self.host, 0))
+        # Otherwise a whole message fits in it: who hangs up in the middle would be noticed after the final dot, or not.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        return listening
 
     def __exit__(self, *_: object) -> None:
         self.stop()

@@ -11,10 +11,12 @@ import typer
 from pydantic import ValidationError
 
 from engagement_pipeline.cli import (
+    copy,
     dagster_home,
     deliveries,
     demo,
     orders,
+    preview,
     scoring,
     status,
     suppressions,
@@ -39,6 +41,8 @@ dagster_home.register(app)
 orders.register(app)
 scoring.register(app)
 deliveries.register(app)
+copy.register(app)
+preview.register(app)
 suppressions.register(app)
 users.register(app)
 tokens.register(app)

@@ -156,5 +156,9 @@ def _show(report: "SendReport") -> None:
         typer.echo(f"The rest goes another day: {report.held_back}.")
     if report.unknown:
         typer.echo("Nobody can tell whether some were sent: `engagement deliveries unknown` lists them.")
+    if report.unapproved:
+        from engagement_pipeline.delivery.approving import in_words
+
+        typer.echo(f"{in_words(report.unapproved)}.")
     if report.stopped:
         typer.echo(f"Stopped before the end: {report.stopped}. {report.waiting:,} e-mails stay queued.")

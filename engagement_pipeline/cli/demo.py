@@ -62,6 +62,7 @@ def demo(
         "imported": asdict(sample),
         **summary(pipeline),
         "copy": f"from templates; {pipeline.why_template}" if pipeline.why_template else settings.copywriting.model,
+        "unapproved": pipeline.ledger.count_unapproved(settings.campaign),
         "outbox": {"emails": len(outbox(settings)), "new": len(outbox(settings)) - already_sent},
     }
     emit(result, as_json, lambda: show(result, settings))
@@ -71,11 +72,12 @@ def demo_settings(settings: Settings) -> Settings:
     """The demo sends at any hour: a newcomer at midnight should see e-mails too, and nothing leaves the machine.
 
     Its links lead to `engagement web` on this machine, unless settings name another place; where a model writes, it
-    costs at most a dollar, unless settings name another budget.
+    costs at most a dollar, unless settings name another budget, and answers at once: batches would come hours later.
     """
     open_all_day = settings.gate.model_copy(update={"sending_hour_from": 0, "sending_hour_to": 24})
     links = settings.delivery.model_copy(update={"public_url": settings.delivery.public_url or WEB})
-    writing = settings.copywriting.model_copy(update={"budget_usd": settings.copywriting.budget_usd or 1.0})
+    at_once = {"budget_usd": settings.copywriting.budget_usd or 1.0, "batch_above": None}
+    writing = settings.copywriting.model_copy(update=at_once)
     changes = {"gate": open_all_day, "delivery": links, "copywriting": writing, "send_mode": "outbox"}
     return settings.model_copy(update=changes)
 
@@ -181,10 +183,16 @@ def show(result: dict[str, Any], settings: Settings) -> None:
         typer.echo(f"Effect: {sentence}")
     typer.echo(f"Outbox: {result['outbox']['emails']:,} e-mails, {result['outbox']['new']:,} of them new.\n")
     typer.echo(f"Copy: {result['copy']}\n")
+    if result["unapproved"]:
+        from engagement_pipeline.delivery.approving import in_words
+
+        typer.echo(f"{in_words(result['unapproved'])}\n")
     typer.echo("Where to look next")
     typer.echo(f"  the e-mails          {settings.outbox_dir} (any mail program opens them)")
     typer.echo("  behind their links   .venv/bin/engagement web (unsubscribing, opens, clicks)")
     typer.echo("  lineage and runs     make dev, then http://127.0.0.1:3000")
+    typer.echo("  what they say        .venv/bin/engagement copy sample")
+    typer.echo("  one user's e-mail    .venv/bin/engagement preview --user cdnow-00042")
     typer.echo("  one user's score     .venv/bin/engagement explain cdnow-00042")
     typer.echo(
         "  proof of the score   .venv/bin/engagement backtest --orders data/cdnow/orders.csv.gz --plot backtest.png"

@@ -24,6 +24,7 @@ def status(as_json: Json = False) -> None:
     """Show users by band, e-mails by status, what keeps sending back, refused records, and recent failed runs."""
     import sqlalchemy as sa
 
+    from engagement_pipeline.delivery.approving import in_words
     from engagement_pipeline.pipeline import Pipeline
     from engagement_pipeline.platform import run_failures
     from engagement_pipeline.platform.settings import get_settings
@@ -38,6 +39,7 @@ def status(as_json: Json = False) -> None:
             "emails_by_status": pipeline.ledger.count_by_status(pipeline.settings.campaign),
             "copy_by": "templates" if pipeline.why_template else pipeline.settings.copywriting.model,
             "why_templates": pipeline.why_template,
+            "unapproved": pipeline.ledger.count_unapproved(pipeline.settings.campaign),
             **_sending(pipeline, connection),
             "rejected_by_reason": count_by_reason(connection),
             "failed_runs": [
@@ -51,6 +53,8 @@ def status(as_json: Json = False) -> None:
         bars("E-mails by status", "status", result["emails_by_status"])
         why = f" ({result['why_templates']})" if result["why_templates"] else ""
         typer.echo(f"Copy is written by {result['copy_by']}{why}")
+        if result["unapproved"]:
+            typer.echo(f"{in_words(result['unapproved'])}.")
         _show_sending(result)
         if result["rejected_by_reason"]:
             bars("Refused records", "reason", result["rejected_by_reason"])

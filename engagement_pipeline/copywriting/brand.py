@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
+from email_validator import validate_email
 from pydantic import AfterValidator, EmailStr, Field, model_validator
 
 from engagement_pipeline.copywriting.colours import READABLE_CONTRAST, contrast, is_colour
@@ -28,6 +29,20 @@ def _check_url(value: str) -> str:
     if parts.scheme != "https" or not parts.hostname or parts.username or " " in value:
         raise ValueError("must be an https:// address")
     return value
+
+
+def _check_not_encoded(value: str) -> str:
+    # Decoded on its way into a header, it could end that header and begin another.
+    if "=?" in value:
+        raise ValueError("must be written as it reads, not encoded for a header (=?...?=)")
+    return value
+
+
+def _in_ascii(value: str) -> str:
+    address = validate_email(value, check_deliverability=False).ascii_email
+    if address is None:
+        raise ValueError("must be of plain letters before the @: many mail systems take no others")
+    return address
 
 
 Colour = Annotated[str, AfterValidator(_check_colour)]
@@ -73,8 +88,10 @@ class Brand(Strict):
     team: Plain = Field(max_length=40, description="Who helps, as in 'our stylists would love to help'.")
     signature: Plain = Field(max_length=60)
     site_url: Annotated[str, AfterValidator(_check_url)]
-    sender_name: Plain = Field(max_length=60)
-    from_address: EmailStr
+    sender_name: Annotated[Plain, AfterValidator(_check_not_encoded)] = Field(max_length=60)
+    from_address: Annotated[EmailStr, AfterValidator(_in_ascii)] = Field(
+        description="An international domain is kept in its encoded form."
+    )
     postal_address: tuple[Plain, ...] = Field(min_length=1, max_length=5, description="Line by line; a legal duty.")
     light: Palette
     dark: Palette

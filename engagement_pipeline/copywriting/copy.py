@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Protocol
 
@@ -99,6 +99,8 @@ class Spending:
         cost_usd: at the prices in the settings.
         reused: texts that were there already, from this run or an earlier one.
         stopped: why no more is asked in this run, in words; None where nothing stops it.
+        awaited: texts that were asked for as batches and are not there yet.
+        notes: what became of batches in this run, in words.
     """
 
     answers: int = 0
@@ -107,6 +109,8 @@ class Spending:
     cost_usd: float = 0.0
     reused: int = 0
     stopped: str | None = None
+    awaited: int = 0
+    notes: tuple[str, ...] = ()
 
 
 class Copywriter(Protocol):
@@ -132,8 +136,20 @@ class Copywriter(Protocol):
     @property
     def spent(self) -> Spending: ...
 
+    def plan(self, wanted: Iterable[tuple[Brief, int]]) -> None:
+        """Hear what a long run will ask for before it asks: what is many may be had at half the price, later.
+
+        Args:
+            wanted: briefs, each with which of its texts; some may come twice. Read only where that is of use.
+        """
+        ...
+
+    def in_hand(self, briefs: Sequence[Brief], numbers: Sequence[int]) -> Sequence[bool]:
+        """Tell of each brief, in their order, whether its text is there without anybody being asked for it."""
+        ...
+
     def write(self, briefs: Sequence[Brief], numbers: Sequence[int] | None = None) -> Sequence[Text | None]:
-        """Return one text per brief, in their order; None where it must wait for the next run.
+        """Return one text per brief, in their order; None where it must wait for a later run.
 
         Args:
             briefs: what to write about.

@@ -1,7 +1,7 @@
 """The copywriter that needs no account: texts from a file, `templates.yaml`, chosen by the brief."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Literal
@@ -78,6 +78,13 @@ class TemplateCopywriter:
         self._templates = _load(brand)
         self.variants = tuple(dict.fromkeys(email.variant for email in self._templates.emails))
         self.wording = f"{self._templates.model_dump_json()}\0{brand.model_dump_json()}"
+
+    def plan(self, wanted: Iterable[tuple[Brief, int]]) -> None:
+        """Do nothing: templates are at hand."""
+
+    def in_hand(self, briefs: Sequence[Brief], numbers: Sequence[int]) -> list[bool]:
+        """Tell that every text is."""
+        return [True] * len(briefs)
 
     def write(self, briefs: Sequence[Brief], numbers: Sequence[int] | None = None) -> list[Text]:
         """Return one text per brief, in their order; a brief has only one.

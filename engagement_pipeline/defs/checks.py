@@ -4,6 +4,7 @@ import dagster as dg
 import duckdb
 
 from engagement_pipeline.defs.assets import WAREHOUSE_POOL
+from engagement_pipeline.defs.assets.copy import little_falls_back
 from engagement_pipeline.defs.delivery_checks import DELIVERY_CHECKS
 from engagement_pipeline.defs.resources import WarehouseResource
 from engagement_pipeline.delivery.reconciliation import users_with_several_open
@@ -153,5 +154,6 @@ ALL_CHECKS = [
     *RULES,
     hold_out_share,
     one_open_email_per_user,
+    little_falls_back,
     *DELIVERY_CHECKS,
 ]

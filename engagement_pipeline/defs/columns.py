@@ -44,6 +44,7 @@ COLUMNS = {
     "variant": "Which version of the copy.",
     "copywriter": "Who wrote the copy.",
     "edition": "All the words that its copywriter could have chosen; what a person approves.",
+    "last_day": "On which it may be sent, where it rests on an offer that ends.",
     "provenance": "Of generated copy: prompt, model, tokens and cost; what failed where a template stands in.",
     "copy": "What it says, with a placeholder for the name; empty for the hold-out.",
     "claimed_by": "The sender that holds the row.",

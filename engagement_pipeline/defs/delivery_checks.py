@@ -41,7 +41,7 @@ def oldest_queued(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
     """No e-mail is due for more than a day, unless more valuable ones used up what may be sent in a day."""
     now = pipeline.now()
     with pipeline.database.read() as connection:
-        late = overdue(connection, now)
+        late = overdue(connection, now, needs_approval=pipeline.settings.needs_approval)
         stopped = breaker.tripped(connection)
     # Without a mailer everything waits, as it should.
     passed = not late.overlooked or pipeline.settings.send_mode == "dry_run"

@@ -1,5 +1,6 @@
-"""Jobs: react to a change, refresh everything, send, listen, import dropped files, prove the score, tidy up."""
+"""Jobs: react to a change, refresh everything, write what batches bring, send, listen, import, prove, tidy up."""
 
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
@@ -26,6 +27,12 @@ def is_going_on(instance: dg.DagsterInstance, job: str) -> bool:
     return instance.get_runs_count(dg.RunsFilter(job_name=job, statuses=_GOING_ON)) > 0
 
 
+def has_failed_since(instance: dg.DagsterInstance, job: str, since: datetime) -> bool:
+    """Tell whether a run of the job has failed since then."""
+    failed = dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
+    return instance.get_runs_count(failed) > 0
+
+
 react_to_changes = dg.define_asset_job(
     REACTION,
     # Checks look at whole tables; the daily refresh runs them, a reaction should be quick.
@@ -37,9 +44,17 @@ react_to_changes = dg.define_asset_job(
 
 refresh_engagement = dg.define_asset_job(
     "refresh_engagement",
-    selection=dg.AssetSelection.assets(*RAW, *DECIDING, "email_events", *MEASURING),
+    selection=dg.AssetSelection.assets(*RAW, *DECIDING, "copy_report", "email_events", *MEASURING),
     description="Every day: population parameters, all scores, all decisions, drafts for those to be mailed, what came "
     "back, the effect so far, and every check.",
+    tags=_RETRIED,
+)
+
+collect_copy = dg.define_asset_job(
+    "collect_copy",
+    selection=dg.AssetSelection.assets("generated_emails", "copy_report"),
+    description="When a batch of texts has ended, or is late: drafts for those who have waited for them. What it did "
+    "not bring is asked for directly.",
     tags=_RETRIED,
 )
 
@@ -95,6 +110,7 @@ def prune_history() -> None:
 ALL_JOBS: list[Any] = [
     react_to_changes,
     refresh_engagement,
+    collect_copy,
     send_emails,
     collect_feedback,
     check_tables,

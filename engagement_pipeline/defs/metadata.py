@@ -57,6 +57,8 @@ def copy_metadata(report: DraftReport, why_template: str | None) -> dict[str, An
         "input_tokens": spent.input_tokens,
         "output_tokens": spent.output_tokens,
         "texts_reused": spent.reused,
+        "texts_awaited_from_batches": spent.awaited,
+        "batches": dg.MetadataValue.md("\n".join(f"- {note}" for note in spent.notes) or "none"),
         "cost_usd": round(spent.cost_usd, 6),
         "cost_usd_per_thousand_drafts": round(1_000 * spent.cost_usd / report.written, 6) if report.written else 0.0,
     }

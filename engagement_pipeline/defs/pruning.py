@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 from dagster import DagsterRunStatus
@@ -21,10 +22,11 @@ _READERS = (OFFSET, "suppressions", "email_deliveries", "email_events")
 
 
 class Retention(dg.Config):
-    """How long runs and changes are kept, in days."""
+    """How long runs, changes and pages of `engagement preview` are kept, in days."""
 
     run_days: int = 14
     change_days: int = 30
+    preview_days: int = 7
 
 
 @dg.op
@@ -36,29 +38,41 @@ def prune(
 ) -> None:
     """Delete finished runs with their events and logs, and change-log entries that the warehouse has read.
 
-    Stops asking, too, what became of e-mails that have long been unknown, and finishes erasures that could not be
-    finished at once.
+    Stops asking, too, what became of e-mails that have long been unknown; deletes the pages of previews, which greet
+    somebody by name who may be gone by then; and finishes erasures that could not be finished at once.
     """
     now = pipeline.now()
     expired = pipeline.ledger.expire_unknown(now - timedelta(days=pipeline.settings.delivery.unknown_expires_days), now)
+    pages = delete_pages(pipeline.settings.preview_dir, now - timedelta(days=config.preview_days))
     runs = delete_runs(context.instance, now - timedelta(days=config.run_days))
     with warehouse.get_connection() as con:
         read_up_to = min(get_offset(con, reader) or 0 for reader in _READERS)
     with pipeline.database.write() as connection:
         changes = prune_change_log(connection, now - timedelta(days=config.change_days), read_up_to)
     erasures = Counter(report.left or "finished" for report in finish(pipeline.database, pipeline.settings, now))
-    context.log.info(f"deleted {runs} runs and {changes} change-log entries; {expired} unknown e-mails expired")
+    context.log.info(
+        f"deleted {runs} runs, {changes} change-log entries and {pages} previews; {expired} unknown e-mails expired"
+    )
     if unfinished := erasures.total() - erasures["finished"]:
         context.log.warning(f"{unfinished} erasures are still to be finished: {dict(erasures)}")
     context.add_output_metadata(
         {
             "deleted_runs": runs,
             "deleted_changes": changes,
+            "deleted_previews": pages,
             "expired_unknown": expired,
             "finished_erasures": erasures["finished"],
             "unfinished_erasures": unfinished,
         }
     )
+
+
+def delete_pages(folder: Path, before: datetime) -> int:
+    """Delete pages last written before a moment; return how many."""
+    old = [path for path in folder.glob("*.html") if path.stat().st_mtime < before.timestamp()]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return len(old)
 
 
 def delete_runs(instance: dg.DagsterInstance, before: datetime) -> int:

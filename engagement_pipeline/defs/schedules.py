@@ -12,7 +12,7 @@ from engagement_pipeline.defs.jobs import (
     refresh_engagement,
     send_emails,
 )
-from engagement_pipeline.delivery import breaker
+from engagement_pipeline.delivery import approving, breaker
 from engagement_pipeline.pipeline import Pipeline
 
 _ON = dg.DefaultScheduleStatus.RUNNING
@@ -47,7 +47,8 @@ def sending_hours(
     Also where a sender that is gone has left something in its hands.
 
     Asks for nothing while too many bounces or complaints have stopped sending: every run would only fail. Nor while a
-    run sends, which may take hours: further ones would wait for it, each in a process of its own.
+    run sends, which may take hours: further ones would wait for it, each in a process of its own. Nor for e-mails whose
+    words nobody has approved, where that is asked for.
     """
     if is_going_on(context.instance, send_emails.name):
         return dg.SkipReason("a run is sending already")
@@ -57,6 +58,8 @@ def sending_hours(
     now = pipeline.now()
     if pipeline.ledger.due(pipeline.settings.campaign, now, count=1, after=None) or pipeline.ledger.has_leftovers(now):
         return dg.RunRequest()
+    if number := pipeline.ledger.count_unapproved(pipeline.settings.campaign):
+        return dg.SkipReason(f"no e-mail is due that may be sent; {approving.in_words(number)}")
     return dg.SkipReason("no e-mail is due")
 
 

@@ -1,4 +1,4 @@
-"""Reactions: to changed users and orders, requests to write, dropped files, the provider's reports, the ends of runs.
+"""Reactions: to changed users and orders, requests to write, dropped files, providers' reports and batches, runs' ends.
 
 A sensor that has fired rests until the daemon's next round, up to five seconds. Several sensors therefore wait for the
 same changes, each inside its evaluation, and an atomic claim in the operational store lets exactly one of them ask for
@@ -13,7 +13,15 @@ import dagster as dg
 
 from engagement_pipeline.defs.assets import REACTION
 from engagement_pipeline.defs.importing import IncomingFile, incoming_files
-from engagement_pipeline.defs.jobs import collect_feedback, import_files, is_going_on, react_to_changes
+from engagement_pipeline.defs.jobs import (
+    collect_copy,
+    collect_feedback,
+    has_failed_since,
+    import_files,
+    is_going_on,
+    react_to_changes,
+    refresh_engagement,
+)
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform import change_claims, run_failures, run_marks
 from engagement_pipeline.platform.change_wait import wait_for_change
@@ -23,6 +31,8 @@ WAITING_SENSORS = 3
 WAIT_SECONDS = 20.0
 # Longer than a reaction takes with its retries.
 UNANSWERED_AFTER = timedelta(minutes=5)
+# What a run could not do, the next one can hardly do a minute later.
+AFTER_A_FAILURE = timedelta(minutes=15)
 
 _ON = dg.DefaultSensorStatus.RUNNING
 
@@ -87,6 +97,24 @@ def provider_feedback(
     return dg.RunRequest(tags={"messages_waiting": str(waiting)}) if waiting else dg.SkipReason("the queue is empty")
 
 
+@dg.sensor(job=collect_copy, minimum_interval_seconds=60, default_status=_ON)
+def copy_batches(
+    context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]
+) -> dg.RunRequest | dg.SkipReason:
+    """Looks how batches of texts get on; asks for a run when one has ended, is late, or was left half submitted."""
+    if pipeline.why_template is not None:
+        return dg.SkipReason(pipeline.why_template)
+    for job in (collect_copy.name, refresh_engagement.name):
+        if is_going_on(context.instance, job):
+            return dg.SkipReason(f"{job} is going on")
+    if has_failed_since(context.instance, collect_copy.name, pipeline.now() - AFTER_A_FAILURE):
+        return dg.SkipReason(f"{collect_copy.name} has failed a few minutes ago")
+    from engagement_pipeline.copywriting.openai.polling import why_collect
+
+    reason = why_collect(pipeline.settings, pipeline.database, pipeline.now())
+    return dg.SkipReason("no batch to see to") if reason is None else dg.RunRequest(tags={"batch": reason})
+
+
 @dg.run_failure_sensor(default_status=_ON, minimum_interval_seconds=10)
 def failed_runs(context: dg.RunFailureSensorContext, pipeline: dg.ResourceParam[Pipeline]) -> None:
     """Keeps every failed run where the command line and the API show it."""
@@ -131,4 +159,4 @@ def _ended_at(context: dg.RunStatusSensorContext, pipeline: Pipeline) -> datetim
     return datetime.fromtimestamp(stats.end_time, tz=pipeline.now().tzinfo)
 
 
-ALL_SENSORS = [*new_user_data, incoming_folder, provider_feedback, failed_runs, finished_runs]
+ALL_SENSORS = [*new_user_data, incoming_folder, provider_feedback, copy_batches, failed_runs, finished_runs]

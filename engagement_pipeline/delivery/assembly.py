@@ -48,7 +48,7 @@ def sender_for(settings: Settings, database: Database, brand: Brand) -> Sender:
     with database.write() as connection:
         # With another key every e-mail would go out with a link that does not unsubscribe.
         check_secret_key(connection, secret_key)
-    ledger = SqlLedger(database, settings.delivery.soft_bounces)
+    ledger = SqlLedger(database, settings.delivery.soft_bounces, needs_approval=settings.needs_approval)
     store = SqlUserStore(database, secret_key)
     judge = Judge(ledger, store, settings.gate, settings.scoring, secret_key)
     return Sender(

@@ -52,16 +52,17 @@ def mark(lean: LeanTransaction, worker: str, ticket: Ticket, now: datetime, leas
             "p_touched_at": ticket.address_touched_at or _NEVER,
             "p_provider": ticket.provider,
             "p_until": now + lease_for,
+            "p_today": now.astimezone(timezone.utc).date(),
             "p_now": now,
         },
     )
     return marked == 1
 
 
-def lock_address(lean: LeanTransaction, address_key: str) -> None:
-    """Make two senders that want to write to one address wait for one another; on SQLite all writers do anyway."""
+def lock_for_sending(lean: LeanTransaction, address_key: str) -> None:
+    """Wait for whoever sends to this address or rejects what is said; on SQLite all writers wait anyway."""
     if not lean.is_sqlite:
-        lean.execute(statements.LOCK_ADDRESS, {"p_address_key": address_key})
+        lean.execute(statements.LOCK_FOR_SENDING, {"p_address_key": address_key})
 
 
 def record(lean: LeanTransaction, worker: str, outcome: Outcome, now: datetime) -> bool:
@@ -99,6 +100,15 @@ def settle(connection: sa.Connection, worker: str, delivers: str | None, now: da
     changes = [Change("email", row.email_id, row.user_id, "updated") for row in rows]
     change_log.append(connection, changes + _record_deliveries(connection, delivered, now), now)
     return rows
+
+
+def close_rejected(connection: sa.Connection, campaign: str, count: int, now: datetime) -> int:
+    """Close up to `count` waiting rows whose words were rejected; return how many. Needs the change log's lock."""
+    rows = connection.execute(statements.close_rejected(campaign, count, now)).all()
+    if rows:
+        touch_users(connection, [row.user_id for row in rows], now)
+        change_log.append(connection, [Change("email", row.email_id, row.user_id, "updated") for row in rows], now)
+    return len(rows)
 
 
 def touch_users(connection: sa.Connection, user_ids: Sequence[str], now: datetime) -> None:
@@ -153,6 +163,7 @@ def _row(email: NewEmail, status: Status, now: datetime) -> dict[str, object]:
         "edition": email.edition,
         "requested_by": email.requested_by,
         "overrides": None if email.overrides is None else list(email.overrides),
+        "last_day": email.last_day,
         "attempts": 0,
         "decided_at": email.decided_at,
         "created_at": now,

@@ -1,15 +1,13 @@
--- Who is to be written to or held out, with the facts that the brief needs. Changes up to `after` were seen before.
+-- Who is to be written to (or held out), with the facts that the brief needs. Changes up to `after` were seen before.
 -- The most valuable first: a budget that ends early leaves the others over.
 SELECT
     c.user_id,
     u.address_key,
-    c.decision,
     c.score,
     c.band,
     c.value_at_risk,
     c.step,
     c.decided_at,
-    c.changed_seq,
     u.preferred_categories,
     u.order_days,
     u.average_order_value,
@@ -17,5 +15,5 @@ SELECT
     DATE_DIFF('day', CAST(u.last_order_at AS DATE), CAST(c.decided_at AS DATE)) AS days_since_last_order
 FROM at_risk_cohorts AS c
 INNER JOIN raw_users AS u ON c.user_id = u.user_id
-WHERE c.decision IN ('mail', 'hold_out') AND c.changed_seq > $after
+WHERE c.decision = $decision AND c.changed_seq > $after
 ORDER BY c.value_at_risk DESC, c.user_id

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from engagement_pipeline.delivery.statuses import Status
@@ -39,6 +39,7 @@ class NewEmail:
     edition: str | None = None
     requested_by: str | None = None
     overrides: Sequence[str] | None = None
+    last_day: date | None = None
 
     @property
     def email_id(self) -> str:
@@ -63,6 +64,7 @@ class Entry:
     attempts: int
     decided_at: datetime | None = None
     overrides: Sequence[str] | None = None
+    last_day: date | None = None
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Final, Protocol
+from zoneinfo import ZoneInfo
 
 from engagement_pipeline.cohorts.reasons import Reason, Verdict
 from engagement_pipeline.cohorts.recheck import Candidate, GateChecker
@@ -14,6 +15,8 @@ from engagement_pipeline.platform.settings import GateSettings, ScoringSettings
 from engagement_pipeline.users.store import StoredUser
 
 USER_DELETED: Final = "user_deleted"
+# What the e-mail offers does not hold any more. The next full run finds the user without an open row, and writes anew.
+OFFER_ENDED: Final = "offer_ended"
 
 
 class UserReader(Protocol):
@@ -75,7 +78,11 @@ class Judge:
         for user_id, (entry, user) in considered.items():
             if decisions[user_id].decision != "mail" or user.email is None or user.address_key is None:
                 judged.refused[entry.email_id] = decisions[user_id].reason.value
-            elif opening := next_opening(user.time_zone, now, self._gate):
+                continue
+            opening = next_opening(user.time_zone, now, self._gate)
+            if _has_ended(entry, user.time_zone, opening or now):
+                judged.refused[entry.email_id] = OFFER_ENDED
+            elif opening is not None:
                 judged.not_before[entry.email_id] = opening
             else:
                 address = addresses[user.address_key]
@@ -93,6 +100,13 @@ class Judge:
                 asked = candidate(user, entry.score, addresses, entry.overrides, entry.decided_at)
                 decisions |= self._checker.recheck([asked], now)
         return decisions
+
+
+def _has_ended(entry: Entry, time_zone: str, moment: datetime) -> bool:
+    """Tell whether a moment is after the last day: by UTC, in which offers are chosen, or by the user's own clock."""
+    if entry.last_day is None:
+        return False
+    return entry.last_day < max(moment.astimezone(zone).date() for zone in (timezone.utc, ZoneInfo(time_zone)))
 
 
 def candidate(

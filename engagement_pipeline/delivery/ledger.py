@@ -14,11 +14,13 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
+from engagement_pipeline.copywriting import approvals
 from engagement_pipeline.delivery import bookkeeping, statements
+from engagement_pipeline.delivery.approving import close_rejected
 from engagement_pipeline.delivery.entries import AddressFacts, Entry, NewEmail, Outcome, Recovery, Ticket
 from engagement_pipeline.delivery.feedback import intake
 from engagement_pipeline.delivery.mailer import Mailer
-from engagement_pipeline.delivery.statuses import OPEN, Status
+from engagement_pipeline.delivery.statuses import OPEN, WAITING, Status
 from engagement_pipeline.delivery.tables import emails, suppressions
 from engagement_pipeline.delivery.workers import is_gone
 from engagement_pipeline.platform import change_log
@@ -38,14 +40,23 @@ class Ledger(Protocol):
     def taken(self, campaign: str, steps: Mapping[str, int]) -> set[str]:
         """Return the users, of those given with their next step, who have an open row or one for that step."""
 
+    def is_rejected(self, campaign: str, edition: str) -> bool:
+        """Tell whether somebody has rejected these words: a draft that says them would only be closed."""
+
     def queue(self, campaign: str, now: datetime) -> int:
-        """Release the campaign's drafts for sending; return how many."""
+        """Release the campaign's drafts for sending, as far as their words may be sent; return how many.
+
+        Closes those whose words were rejected.
+        """
 
     def recover(self, mailer: Mailer, now: datetime) -> Recovery:
         """Resolve what senders that are gone have left: their claims, and the message each had in its hands."""
 
     def due(self, campaign: str, now: datetime, count: int, after: Entry | None) -> list[Entry]:
-        """Look at the next drafts and queued rows behind `after`, the most valuable first, without claiming them."""
+        """Look at the next drafts and queued rows behind `after`, the most valuable first, without claiming them.
+
+        As `lease`, it passes over rows whose words may not be sent.
+        """
 
     def lease(
         self, campaign: str, now: datetime, count: int, after: Entry | None, worker: str, lease_for: timedelta
@@ -86,6 +97,9 @@ class Ledger(Protocol):
     def count_by_status(self, campaign: str) -> dict[Status, int]:
         """Count the campaign's rows."""
 
+    def count_unapproved(self, campaign: str) -> int:
+        """Count the drafts and queued rows whose words may not be sent: not approved yet, or rejected."""
+
     def expire_unknown(self, before: datetime, now: datetime) -> int:
         """Stop asking about messages handed over before a moment: they stay unknown, and count as sent for ever.
 
@@ -100,11 +114,15 @@ class SqlLedger:
     Args:
         database: the operational store.
         soft_bounces: e-mails in a row that bounce softly until their address is suppressed.
+        needs_approval: whether somebody has to approve an edition before any of its e-mails is sent. Also for those
+            that were queued before: with this nothing leaves that nobody has agreed to. Without it everything may be
+            sent that was not rejected.
     """
 
-    def __init__(self, database: Database, soft_bounces: int) -> None:
+    def __init__(self, database: Database, soft_bounces: int, *, needs_approval: bool = False) -> None:
         self._database = database
         self._soft_bounces = soft_bounces
+        self._needs_approval = needs_approval
 
     def create_drafts(self, drafts: Sequence[NewEmail], now: datetime) -> int:
         with self._write() as connection:
@@ -123,12 +141,18 @@ class SqlLedger:
             rows = connection.execute(query).all()
         return {row.user_id for row in rows if row.status in OPEN or row.step == steps[row.user_id]}
 
+    def is_rejected(self, campaign: str, edition: str) -> bool:
+        with self._database.read() as connection:
+            approval = approvals.find(connection, campaign, edition)
+        return approval is not None and approval.verdict == "rejected"
+
     def queue(self, campaign: str, now: datetime) -> int:
+        close_rejected(self._database, campaign, now)
         drafts = sa.and_(emails.c.campaign == campaign, emails.c.status == "draft")
         with self._write() as connection:
             queued = connection.execute(
                 sa.update(emails)
-                .where(drafts)
+                .where(drafts, statements.may_be_sent(self._needs_approval))
                 .values(status="queued", updated_at=now)
                 .returning(emails.c.email_id, emails.c.user_id)
             ).all()
@@ -157,13 +181,14 @@ class SqlLedger:
 
     def due(self, campaign: str, now: datetime, count: int, after: Entry | None) -> list[Entry]:
         with self._database.read() as connection:
-            rows = connection.execute(statements.due(campaign, now, ("draft", "queued"), after).limit(count))
+            due = statements.due(campaign, now, WAITING, after, self._needs_approval)
+            rows = connection.execute(due.limit(count))
             return [Entry(**row._mapping) for row in rows]
 
     def lease(
         self, campaign: str, now: datetime, count: int, after: Entry | None, worker: str, lease_for: timedelta
     ) -> list[Entry]:
-        rows = statements.due(campaign, now, ("queued",), after).limit(count)
+        rows = statements.due(campaign, now, ("queued",), after, self._needs_approval).limit(count)
         with self._database.write() as connection:
             claimed = [
                 Entry(**row._mapping) for row in connection.execute(statements.claim(rows, worker, now, lease_for))
@@ -183,7 +208,7 @@ class SqlLedger:
     ) -> bool:
         with self._database.write_lean() as lean:
             if following is not None:
-                bookkeeping.lock_address(lean, following.address_key)
+                bookkeeping.lock_for_sending(lean, following.address_key)
             marked = following is not None and bookkeeping.mark(lean, worker, following, now, lease_for)
             if finished is not None:
                 bookkeeping.record(lean, worker, finished, now)
@@ -241,6 +266,13 @@ class SqlLedger:
         query = sa.select(emails.c.status, sa.func.count()).where(emails.c.campaign == campaign)
         with self._database.read() as connection:
             return {row[0]: row[1] for row in connection.execute(query.group_by(emails.c.status))}
+
+    def count_unapproved(self, campaign: str) -> int:
+        waiting = sa.and_(emails.c.campaign == campaign, statements.is_one_of(emails.c.status, WAITING))
+        query = sa.select(sa.func.count()).where(waiting, ~statements.may_be_sent(self._needs_approval))
+        with self._database.read() as connection:
+            number: int = connection.execute(query).scalar_one()
+        return number
 
     def expire_unknown(self, before: datetime, now: datetime) -> int:
         with self._write() as connection:

@@ -10,7 +10,7 @@ from datetime import datetime
 from email import policy
 from email.header import Header
 from email.headerregistry import HeaderRegistry
-from email.utils import format_datetime
+from email.utils import format_datetime, formataddr
 from functools import cached_property, lru_cache
 
 from engagement_pipeline.delivery.mailer import PermanentError
@@ -67,6 +67,18 @@ class Message:
         return b"".join((head.encode("ascii"), *parts, f"--{boundary}--\r\n".encode("ascii")))
 
 
+def mailbox(name: str, address: str) -> str:
+    """Return a name with its address as a header has them (RFC 5322 section 3.4, RFC 2047 section 5).
+
+    Args:
+        name: visible, without an encoded word in it.
+        address: in ASCII.
+    """
+    if name.isascii():
+        return formataddr((name, address))
+    return f"{Header(name, 'utf-8', header_name='From').encode(linesep='')} <{address}>"
+
+
 def _fold(name: str, value: str) -> str:
     """Encode and fold a header by the standard library's rules; plain short values, nearly all, need neither."""
     _one_line(value)
@@ -83,6 +95,10 @@ def _folded(name: str, value: str) -> str:
         # that nobody has checked. Encoded once more, it reads as it was written.
         encoded = Header(value, "utf-8", header_name=name).encode(linesep="\r\n")
         return f"{name}: {encoded}\r\n"
+    if name == "From" and value.startswith("=?"):
+        # Made by `mailbox`. Decoded and encoded anew, a comma or quotation mark in the name would be left bare.
+        lines = "\r\n ".join(value.split(" "))
+        return f"{name}: {lines}\r\n"
     return _header(name, value).fold(policy=policy.SMTP)
 
 

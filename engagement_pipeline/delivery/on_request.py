@@ -7,7 +7,7 @@ the row again, and sets aside what was set aside here and no more.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from typing import Final, Literal
 
 import sqlalchemy as sa
@@ -15,11 +15,14 @@ import sqlalchemy as sa
 from engagement_pipeline.cohorts.reasons import Reason, Verdict
 from engagement_pipeline.cohorts.recheck import recheck
 from engagement_pipeline.cohorts.sending_hours import next_opening
+from engagement_pipeline.copywriting import approvals
 from engagement_pipeline.copywriting.brand import Brand
+from engagement_pipeline.copywriting.brief import Brief
 from engagement_pipeline.copywriting.catalogue import Catalogue
 from engagement_pipeline.copywriting.checking import checked
 from engagement_pipeline.copywriting.copy import Copywriter, Text
 from engagement_pipeline.copywriting.edition import edition_of
+from engagement_pipeline.copywriting.last_day import last_day
 from engagement_pipeline.copywriting.template import TemplateCopywriter
 from engagement_pipeline.delivery import bookkeeping, statuses
 from engagement_pipeline.delivery.briefing import Briefing
@@ -42,10 +45,14 @@ from engagement_pipeline.users.store import SqlUserStore, StoredUser
 
 NOT_SCORED: Final = "not_scored"
 OPEN: Final = "open"
+COPY_REJECTED: Final = "copy_rejected"
+NOT_APPROVED: Final = "not_approved"
 
 _MEANINGS: Final = {
     NOT_SCORED: "Nobody has been scored yet: what is typical of the shop's users is known after the first full run.",
     OPEN: "An e-mail to this user is waiting to be sent already.",
+    COPY_REJECTED: "What the campaign says has been rejected; it says nothing until its words change.",
+    NOT_APPROVED: "What the campaign says waits for somebody's approval.",
 }
 
 
@@ -77,8 +84,8 @@ class Requested:
     """What became of the request.
 
     Attributes:
-        status: `queued`; `refused` by the gate; or `open`, where an e-mail to this user waits already.
-        reason: the gate's code (see `Reason`), `not_scored` or `open`.
+        status: `queued`; `refused`; or `open`, where an e-mail to this user waits already.
+        reason: the gate's code (see `Reason`), `not_scored`, `copy_rejected`, `not_approved` or `open`.
         meaning: the same in a sentence.
         email_id: the e-mail that waits; None where it was refused.
         overridden: the gate's reasons that were set aside for it.
@@ -137,6 +144,9 @@ def request_email(
     if isinstance(passed, Requested):
         return passed
     copywriter = writing.copywriter()
+    edition = edition_of(copywriter, writing.catalogue)
+    if unwanted := _why_silent(writing, edition):
+        return _refused(unwanted)
     briefing = Briefing(
         writing.settings.campaign,
         copywriter,
@@ -145,8 +155,9 @@ def request_email(
         passed.population.median_order_value,
         now,
     )
-    text = _text(writing, passed.user, copywriter, briefing, now)
-    draft = _Draft(passed, text, briefing.variant(user_id), edition_of(copywriter, writing.catalogue))
+    brief = _brief(briefing, passed.user, now)
+    text = _text(writing, copywriter, brief, briefing.number(user_id))
+    draft = _Draft(passed, text, brief.variant, edition, last_day(text.copy, brief, writing.brand))
     return _queue(writing, draft, actor, now, request_id)
 
 
@@ -180,8 +191,17 @@ def _judge(writing: Writing, user_id: str, override_cool_down: bool, now: dateti
     return _Passed(user, user.address_key, population, scored.score, scored.band, overridden)
 
 
-def _text(writing: Writing, user: StoredUser, copywriter: Copywriter, briefing: Briefing, now: datetime) -> Text:
-    brief = briefing.brief(
+def _why_silent(writing: Writing, edition: str) -> str | None:
+    """Return why nothing may be said in these words, as a code; None where it may."""
+    with writing.database.read() as connection:
+        decided = approvals.find(connection, writing.settings.campaign, edition)
+    if decided is not None and decided.verdict == "rejected":
+        return COPY_REJECTED
+    return NOT_APPROVED if decided is None and writing.settings.needs_approval else None
+
+
+def _brief(briefing: Briefing, user: StoredUser, now: datetime) -> Brief:
+    return briefing.brief(
         days_since_last_order=_silence(user, now),
         order_days=user.order_days,
         average_order_value=user.average_order_value,
@@ -189,10 +209,13 @@ def _text(writing: Writing, user: StoredUser, copywriter: Copywriter, briefing: 
         touches_since_order=user.touches_since_order,
         variant=briefing.variant(user.user_id),
     )
+
+
+def _text(writing: Writing, copywriter: Copywriter, brief: Brief, number: int) -> Text:
     fallback = TemplateCopywriter(writing.brand)
-    [text] = copywriter.write([brief], [briefing.number(user.user_id)])
+    [text] = copywriter.write([brief], [number])
     if text is None:
-        # Whoever asks for an e-mail now does not wait for tomorrow's budget.
+        # Whoever asks for an e-mail now waits for no batch and for no other run's budget.
         text = Text(fallback.stand_in(brief), fallback.name)
     return checked(text, brief, writing.brand, fallback)
 
@@ -209,6 +232,7 @@ class _Draft:
     text: Text
     variant: str
     edition: str
+    last_day: date | None
 
 
 def _queue(writing: Writing, draft: _Draft, actor: str, now: datetime, request_id: str | None) -> Requested:
@@ -252,6 +276,7 @@ def _email(connection: sa.Connection, campaign: str, draft: _Draft, actor: str, 
         copywriter=draft.text.author,
         provenance=draft.text.record(),
         edition=draft.edition,
+        last_day=draft.last_day,
         requested_by=actor,
         overrides=passed.overridden or None,
     )

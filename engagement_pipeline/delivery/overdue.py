@@ -6,6 +6,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from engagement_pipeline.delivery.statements import may_be_sent
 from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.platform.sql import UtcDateTime
 
@@ -33,12 +34,14 @@ class Overdue:
     overlooked: bool
 
 
-def overdue(connection: sa.Connection, now: datetime) -> Overdue:
-    """Count the e-mails of every campaign that are overdue."""
+def overdue(connection: sa.Connection, now: datetime, *, needs_approval: bool = False) -> Overdue:
+    """Count the e-mails of every campaign that are overdue; those that wait for somebody's approval are not."""
     since = now - OVERDUE_AFTER
     value = emails.c.value_at_risk
     due = sa.func.coalesce(emails.c.not_before, emails.c.created_at, type_=UtcDateTime)
-    late = sa.select(sa.func.count(), sa.func.min(due), sa.func.max(value)).where(_WAITS, due < since)
+    late = sa.select(sa.func.count(), sa.func.min(due), sa.func.max(value)).where(
+        _WAITS, due < since, may_be_sent(needs_approval)
+    )
     gone = sa.select(sa.func.count(), sa.func.min(value)).where(emails.c.sent_at >= since)
     number, oldest, most_valuable = connection.execute(late).one()
     sent, least_valuable = connection.execute(gone).one()

@@ -26,7 +26,9 @@ def rehearse(campaign: str, ledger: Ledger, judge: Judge, maker: MessageMaker, n
             _rehearse_one(letter, maker, now(), written_to, tally)
         after = entries[-1]
     rows = ledger.count_by_status(campaign)
-    return tally.report(waiting=sum(rows.get(status, 0) for status in OPEN) - tally.done, dry_run=True)
+    unapproved = ledger.count_unapproved(campaign)
+    waiting = sum(rows.get(status, 0) for status in OPEN) - unapproved - tally.done
+    return tally.report(waiting, unapproved=unapproved, dry_run=True)
 
 
 def _rehearse_one(letter: Letter, maker: MessageMaker, now: datetime, written_to: set[str], tally: Tally) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from email.utils import formataddr
+from typing import Final
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import ValidationError
@@ -12,9 +12,12 @@ from engagement_pipeline.copywriting.copy import Copy
 from engagement_pipeline.copywriting.render import Recipient, Renderer
 from engagement_pipeline.delivery.entries import Entry
 from engagement_pipeline.delivery.mailer import PermanentError
-from engagement_pipeline.delivery.message import Message
+from engagement_pipeline.delivery.message import Message, mailbox
 from engagement_pipeline.delivery.tracking import links_for
 from engagement_pipeline.platform.settings import DeliverySettings
+
+NOT_ON_ALLOW_LIST: Final = "not_on_allow_list"
+INVALID_ADDRESS: Final = "invalid_address"
 
 
 class CannotRenderError(ValueError):
@@ -36,7 +39,7 @@ class MessageMaker:
 
     def __init__(self, brand: Brand, settings: DeliverySettings, secret_key: str) -> None:
         self._renderer = Renderer(brand)
-        self._sender = formataddr((brand.sender_name, brand.from_address))
+        self._sender = mailbox(brand.sender_name, brand.from_address)
         self._site = brand.site_url
         self._settings = settings
         self._secret_key = secret_key
@@ -50,7 +53,7 @@ class MessageMaker:
         """
         recipient = checked_address(email)
         if not is_allowed(recipient, self._settings.allow_list):
-            raise CannotRenderError("not_on_allow_list")
+            raise CannotRenderError(NOT_ON_ALLOW_LIST)
         links = links_for(
             entry.email_id, self._site, self._settings.public_url, self._secret_key, self._settings.tracking
         )
@@ -93,7 +96,7 @@ def checked_address(email: str) -> str:
         address = validate_email(email, check_deliverability=False).ascii_email
     except EmailNotValidError:
         # The validator's own words quote the address.
-        raise CannotRenderError("invalid_address") from None
+        raise CannotRenderError(INVALID_ADDRESS) from None
     if address is None:
-        raise CannotRenderError("invalid_address")
+        raise CannotRenderError(INVALID_ADDRESS)
     return address

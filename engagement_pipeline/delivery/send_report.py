@@ -19,6 +19,7 @@ class SendReport:
         failed: refused by the mailer for good, or tried too often.
         unknown: handed over perhaps; not sent again by itself.
         waiting: still queued: outside sending hours, to be tried again, held back, or left by a campaign that stopped.
+        unapproved: written, and kept back until somebody approves what they say; see `engagement copy`.
         throttled: calls that the provider refused because they came too fast; each is tried again.
         held_back: which limit for the day was reached, or None; the rest goes another day.
         stopped: why the campaign stopped before its end, or None.
@@ -30,6 +31,7 @@ class SendReport:
     failed: int = 0
     unknown: int = 0
     waiting: int = 0
+    unapproved: int = 0
     throttled: int = 0
     held_back: str | None = None
     stopped: str | None = None
@@ -83,7 +85,13 @@ class Tally:
             self._tell()
 
     def report(
-        self, waiting: int, *, held_back: str | None = None, stopped: str | None = None, dry_run: bool = False
+        self,
+        waiting: int,
+        *,
+        unapproved: int = 0,
+        held_back: str | None = None,
+        stopped: str | None = None,
+        dry_run: bool = False,
     ) -> SendReport:
         """Return the counts, and tell them a last time."""
         report = SendReport(
@@ -92,6 +100,7 @@ class Tally:
             failed=self._closed["failed"],
             unknown=self._closed["unknown"],
             waiting=waiting,
+            unapproved=unapproved,
             throttled=self._closed["throttled"],
             held_back=held_back,
             stopped=stopped,

@@ -79,7 +79,8 @@ class Sender:
             stopped = error.reason
         finally:
             _close(self._mailer)
-        return tally.report(self._waiting(), held_back=held_back, stopped=stopped)
+        unapproved = self._ledger.count_unapproved(self._campaign)
+        return tally.report(self._waiting(), unapproved=unapproved, held_back=held_back, stopped=stopped)
 
     def _send(self, mailer: Mailer, now: Clock, tally: Tally) -> None:
         recovery = self._ledger.recover(mailer, now())

@@ -7,6 +7,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from engagement_pipeline.copywriting.approvals import UNNAMED, Verdict
+from engagement_pipeline.copywriting.tables import copy_approvals
 from engagement_pipeline.delivery import statuses
 from engagement_pipeline.delivery.entries import Entry
 from engagement_pipeline.delivery.statuses import Status
@@ -28,6 +30,7 @@ _ENTRY: Final = tuple(
         "attempts",
         "decided_at",
         "overrides",
+        "last_day",
     )
 )
 
@@ -37,12 +40,35 @@ def is_one_of(column: sa.ColumnElement[Any], among: Iterable[str]) -> sa.ColumnE
     return column.in_([sa.literal_column(f"'{status}'") for status in sorted(among)])
 
 
-def due(campaign: str, now: datetime, among: Iterable[Status], after: Entry | None) -> sa.Select[Any]:
-    """Select rows whose time has come, the most valuable first; `after` continues behind a row seen before."""
+EDITION: Final = sa.func.coalesce(emails.c.edition, sa.literal_column(f"'{UNNAMED}'"), type_=sa.String)
+
+
+def _is_decided(verdict: Verdict) -> sa.ColumnElement[bool]:
+    return sa.exists().where(
+        copy_approvals.c.campaign == emails.c.campaign,
+        copy_approvals.c.edition == EDITION,
+        copy_approvals.c.verdict == sa.literal_column(f"'{verdict}'"),
+    )
+
+
+# Words that somebody has refused are never sent, whatever the settings say by now.
+REJECTED: Final = _is_decided("rejected")
+
+
+def may_be_sent(needs_approval: bool) -> sa.ColumnElement[bool]:
+    """Select rows whose words may be sent: approved where somebody has to agree, and never rejected."""
+    return _is_decided("approved") if needs_approval else ~REJECTED
+
+
+def due(
+    campaign: str, now: datetime, among: Iterable[Status], after: Entry | None, needs_approval: bool
+) -> sa.Select[Any]:
+    """Select rows that may be sent and whose time has come, the most valuable first; `after` continues behind one."""
     value = emails.c.value_at_risk
     query = (
         sa.select(*_ENTRY)
         .where(is_one_of(emails.c.status, among), emails.c.campaign == campaign)
+        .where(may_be_sent(needs_approval))
         .where(sa.or_(emails.c.not_before.is_(None), emails.c.not_before <= now))
         .order_by(value.desc(), emails.c.email_id)
     )
@@ -84,7 +110,9 @@ def _mark_sending() -> sa.Update:
         sa.update(emails)
         .where(emails.c.email_id == sa.bindparam("p_email_id"), emails.c.claimed_by == sa.bindparam("p_worker"))
         .where(is_one_of(emails.c.status, statuses.may_become("sending")))
-        .where(seen_by_gate, ~suppressed, ~touched_since)
+        .where(seen_by_gate, ~suppressed, ~touched_since, ~REJECTED)
+        # A turn may lie far ahead.
+        .where(sa.or_(emails.c.last_day.is_(None), emails.c.last_day >= sa.bindparam("p_today", type_=sa.Date)))
         .values(
             status="sending",
             address_key=key,
@@ -99,9 +127,19 @@ def _mark_sending() -> sa.Update:
 
 MARK_SENDING: Final = Prepared(_mark_sending())
 
-LOCK_ADDRESS: Final = Prepared(
-    sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(sa.bindparam("p_address_key", type_=sa.Text), 0)))
+# Taken with others by who marks a row, and alone by who rejects an edition: whatever is marked is either in hand when
+# the rejection stands, or has seen it.
+_REJECTING: Final[sa.ColumnElement[int]] = sa.literal_column(str(0x656E68))
+
+# The address last: whoever waits for it keeps nobody but the one who rejects from the first lock.
+LOCK_FOR_SENDING: Final = Prepared(
+    sa.select(
+        sa.func.pg_advisory_xact_lock_shared(_REJECTING),
+        sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(sa.bindparam("p_address_key", type_=sa.Text), 0)),
+    )
 )
+
+LOCK_FOR_REJECTING: Final = sa.select(sa.func.pg_advisory_xact_lock(_REJECTING))
 
 
 def _outcome(status: Status) -> sa.Update:
@@ -189,6 +227,26 @@ RELEASE: Final = (
 POSTPONE: Final = RELEASE.where(emails.c.email_id == sa.bindparam("p_email_id")).values(
     not_before=sa.bindparam("p_not_before", type_=UtcDateTime)
 )
+
+COPY_REJECTED: Final = "copy_rejected"
+
+
+def close_rejected(campaign: str, count: int, now: datetime) -> ReturningUpdate[Any]:
+    """Close rows that wait with rejected words and that nobody holds; passes over those that others are taking."""
+    waiting = (
+        sa.select(emails.c.email_id)
+        .where(is_one_of(emails.c.status, statuses.WAITING), emails.c.campaign == campaign)
+        .where(REJECTED, emails.c.claimed_by.is_(None))
+        .limit(count)
+        .with_for_update(skip_locked=True)
+    )
+    return (
+        sa.update(emails)
+        .where(emails.c.email_id.in_(waiting))
+        .values(status="skipped", reason=COPY_REJECTED, not_before=None, updated_at=now)
+        .returning(emails.c.email_id, emails.c.user_id)
+    )
+
 
 EXPIRED: Final = "expired"
 

@@ -1,7 +1,7 @@
 """The life of a ledger row as pure rules: what may follow what, and what each status means to the rest of the system.
 
     draft -> queued -> sending -> sent -> failed -> delivered -> opened -> clicked -> bounced -> complained
-    draft, queued -> skipped            the gate said no at the moment of sending
+    draft, queued -> skipped            the gate said no at the moment of sending, or a person to what it says
     sending -> queued                   certainly not handed over: tried again
     sending -> unknown, failed          nobody can tell; or handed over and refused for good
     unknown -> sent and later, failed   resolved by the provider's word or by a person, never by sending again
@@ -40,6 +40,9 @@ REPORTED: Final[tuple[Status, ...]] = ("sent", "failed", *BY_SEVERITY[1:])
 
 OPEN: Final[frozenset[Status]] = frozenset({"draft", "queued", "sending"})
 
+# Written, and in nobody's hands.
+WAITING: Final[frozenset[Status]] = frozenset({"draft", "queued"})
+
 # The recipient got, or may have got, an e-mail. `unknown` counts: when in doubt nobody is written to twice.
 EMAILED: Final[frozenset[Status]] = frozenset({*BY_SEVERITY, "unknown"})
 
@@ -58,7 +61,7 @@ _BEFORE: Final[dict[Status, frozenset[Status]]] = {
     "held_out": frozenset(),
     "queued": frozenset({"draft", "sending"}),
     "sending": frozenset({"queued"}),
-    "skipped": frozenset({"draft", "queued"}),
+    "skipped": WAITING,
     "unknown": frozenset({"sending"}),
 }
 

@@ -51,7 +51,8 @@ class SuppressionImport:
     Attributes:
         read: lines with content, apart from the header.
         added: addresses that are new on the list.
-        known: addresses that were on it already, or stood on an earlier line; they keep their reason.
+        known: addresses that were on it already, or stood on an earlier line; they keep their reason, unless it was a
+            habit of soft bounces (`suppressions.add_many`).
         rejected: lines that are in `rejected_records` now, from this import or an earlier one of the same file.
         foreign_keys: lines whose key is not that of their address: the file comes from a store with another secret,
             and its lines without an address match nobody here.

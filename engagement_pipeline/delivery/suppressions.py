@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from engagement_pipeline.delivery.tables import suppressions
 from engagement_pipeline.platform import change_log
 from engagement_pipeline.platform.change_log import Change
-from engagement_pipeline.platform.sql import insert_or_ignore
+from engagement_pipeline.platform.sql import upsert
 from engagement_pipeline.users.addresses import address_key
 
 REASON: Final = re.compile(r"[a-z0-9][a-z0-9_]{0,31}", re.ASCII)
@@ -22,6 +22,10 @@ SOURCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}", re.ASCII)
 
 # The address of somebody who has been erased; no later reason replaces it.
 ERASED: Final = "erased"
+# What the rule over all that came back finds (`feedback/suppressing.py`), and may lift when it learns more. Its source
+# names the rule rather than a reporter: no single event suppresses there.
+HABIT: Final = "soft_bounces"
+RULE: Final = "feedback"
 
 _KEY = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -51,41 +55,53 @@ def is_key(text: str) -> bool:
 
 
 def add(connection: sa.Connection, address_key: str, reason: str, source: str, now: datetime) -> bool:
-    """Put an address on the list; the first reason stays. Tell whether it is new there."""
+    """Put an address on the list, as `add_many` does. Tell whether it is new there."""
     return add_many(connection, [Suppression(address_key, reason, source, now)], now) == 1
 
 
 def add_many(connection: sa.Connection, entries: Sequence[Suppression], now: datetime) -> int:
-    """Put addresses on the list, in a writing transaction; what is there stays as it is. Return how many are new."""
-    new = {entry.address_key: entry for entry in reversed(entries)}
+    """Put addresses on the list, in a writing transaction; return how many are new there.
+
+    What is on the list stays as it is, except a habit that the rule has found: any other entry takes its place. The
+    rule may lift its own finding, and would lift a person's wish with it.
+    """
+    first: dict[str, Suppression] = {}
+    for entry in entries:
+        if entry.address_key not in first or _gives_way(first[entry.address_key], entry):
+            first[entry.address_key] = entry
     change_log.lock(connection)
-    known = sa.select(suppressions.c.address_key).where(suppressions.c.address_key.in_(new))
-    for key in connection.execute(known).scalars().all():
-        del new[key]
-    insert_or_ignore(connection, suppressions, [asdict(entry) for entry in new.values()])
-    change_log.append(connection, [Change("suppression", key, None, "created") for key in new], now)
+    listed = connection.execute(sa.select(suppressions).where(suppressions.c.address_key.in_(first)))
+    known = {row.address_key: Suppression(**row._mapping) for row in listed}
+    new = [entry for key, entry in first.items() if key not in known]
+    better = [entry for key, entry in first.items() if key in known and _gives_way(known[key], entry)]
+    upsert(
+        connection, suppressions, [asdict(entry) for entry in (*new, *better)], ("reason", "source", "suppressed_at")
+    )
+    changes = [Change("suppression", entry.address_key, None, "created") for entry in new]
+    changes += [Change("suppression", entry.address_key, None, "updated") for entry in better]
+    change_log.append(connection, changes, now)
     return len(new)
+
+
+def _gives_way(listed: Suppression, entry: Suppression) -> bool:
+    return (listed.reason, listed.source) == (HABIT, RULE) != (entry.reason, entry.source)
 
 
 def add_erased(connection: sa.Connection, address_key: str, now: datetime) -> bool:
     """Put the address of somebody who is being erased on the list for good; tell whether anything has changed."""
-    if add(connection, address_key, ERASED, ERASED, now):
-        return True
+    change_log.lock(connection)
     other = sa.and_(suppressions.c.address_key == address_key, suppressions.c.reason != ERASED)
     changed = connection.execute(sa.update(suppressions).where(other).values(reason=ERASED, source=ERASED))
     if changed.rowcount:
         change_log.append(connection, [Change("suppression", address_key, None, "updated")], now)
-    return bool(changed.rowcount)
+        return True
+    return add(connection, address_key, ERASED, ERASED, now)
 
 
 def erased_among(connection: sa.Connection, address_keys: Collection[str]) -> set[str]:
     """Return those of the addresses that belonged to somebody who has been erased."""
     of_them = sa.and_(suppressions.c.address_key.in_(address_keys), suppressions.c.reason == ERASED)
-    return (
-        set(connection.execute(sa.select(suppressions.c.address_key).where(of_them)).scalars())
-        if address_keys
-        else set()
-    )
+    return set(connection.execute(sa.select(suppressions.c.address_key).where(of_them)).scalars())
 
 
 def remove(connection: sa.Connection, address_key: str, now: datetime) -> bool:

@@ -26,6 +26,8 @@ emails = sa.Table(
     sa.Column("provenance", sa.JSON(none_as_null=True)),
     # See `copywriting.edition`: what a person approves. Empty for rows from before there were editions.
     sa.Column("edition", sa.String(16)),
+    # On which it may be sent, where it rests on an offer that ends: see `copywriting.last_day`.
+    sa.Column("last_day", sa.Date),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("claimed_by", sa.String(64)),
     sa.Column("claimed_until", UtcDateTime),

@@ -68,7 +68,7 @@ class CopywritingSettings(_Group):
     price_per_million_input: float = Field(0.40, ge=0, description="US dollars for a million tokens of prompts.")
     price_per_million_output: float = Field(1.60, ge=0, description="US dollars for a million tokens of answers.")
     budget_usd: float | None = Field(
-        None, gt=0, description="Most that one run may cost; what is left over is written by the next run."
+        None, gt=0, description="Most that one run may cost; what is left over is written by the next daily run."
     )
     budget_tokens: int | None = Field(None, gt=0, description="Most tokens of one run, prompts and answers together.")
     texts_per_brief: int = Field(3, ge=1, le=100, description="Users with equal briefs share this many texts.")
@@ -169,8 +169,8 @@ class WebSettings(_Group):
     requests_per_second: float = Field(
         100,
         gt=0,
-        description="Most requests of one token, or of one client without one; twice as many in a burst. Of wrong tokens "
-        "a hundredth of it.",
+        description="Most requests of one token, or of one client without one; twice as many in a burst. Of wrong "
+        "tokens a hundredth of it.",
     )
     dagster_url: str = Field("http://127.0.0.1:3000", description="Where people find the Dagster UI.")
 
@@ -245,6 +245,10 @@ class Settings(BaseSettings):
     @property
     def outbox_dir(self) -> Path:
         return self.data_dir / "outbox"
+
+    @property
+    def preview_dir(self) -> Path:
+        return self.data_dir / "preview"
 
     @property
     def incoming_dir(self) -> Path:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from engagement_pipeline.cli.demo import HISTORY_DAYS
+from engagement_pipeline.cli.demo import HISTORY_DAYS, demo_settings
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform.run_marks import run_marks
-from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings import CopywritingSettings, Settings
 from engagement_pipeline.web.queries import metrics
 from engagement_pipeline_tests.cli.test_cli import engagement
 
@@ -60,6 +60,14 @@ def test_orders_alone_get_made_up_users(tmp_path: Path) -> None:
     result = engagement(tmp_path, "demo", "--orders", "orders.csv", "--json")
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["imported"]["users"]["created"] == 20
+
+
+def test_where_a_model_writes_the_demo_has_a_budget_and_waits_for_no_batch() -> None:
+    writing = demo_settings(Settings()).copywriting
+    assert (writing.budget_usd, writing.batch_above) == (1.0, None)
+    chosen = CopywritingSettings(budget_usd=5, texts_per_brief=2)
+    writing = demo_settings(Settings(copywriting=chosen)).copywriting
+    assert (writing.budget_usd, writing.texts_per_brief) == (5, 2)
 
 
 def test_the_summary_for_people_names_the_next_steps(tmp_path: Path) -> None:

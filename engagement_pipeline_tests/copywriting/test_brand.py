@@ -35,7 +35,13 @@ def test_the_sample_brand_knows_what_the_sample_users_like() -> None:
         ({"team": "{{ team }}"}, "team: must be plain text"),
         ({"site_url": "http://shop.example.com"}, "site_url: must be an https:// address"),
         ({"site_url": "https://user:secret@shop.example.com"}, "site_url: must be an https:// address"),
+        ({"sender_name": "=?utf-8?q?Stitch_Fix?="}, "sender_name: must be written as it reads"),
+        (
+            {"sender_name": "A =?utf-8?q?=0D=0ABcc:_all=40example.com?="},
+            "sender_name: must be written as it reads",
+        ),
         ({"from_address": "nobody"}, "from_address: "),
+        ({"from_address": "büro@example.com"}, "from_address: must be of plain letters before the @"),
         ({"postal_address": []}, "postal_address: "),
         ({"promises": []}, "promises: "),
         ({"promises": ["x" * 161]}, "promises.0: "),
@@ -80,6 +86,12 @@ def test_a_missing_file_is_one_clear_error(tmp_path: Path) -> None:
 def test_templates_are_found_beside_the_brand_file(tmp_path: Path) -> None:
     path = write_brand(tmp_path, templates="own.yaml")
     assert load_brand(path).templates == tmp_path / "own.yaml"
+
+
+@pytest.mark.parametrize("domain", ["bücher.example", "xn--bcher-kva.example"])
+def test_an_international_domain_is_kept_in_the_form_that_every_mail_server_knows(tmp_path: Path, domain: str) -> None:
+    loaded = load_brand(write_brand(tmp_path, from_address=f"shop@{domain}"))
+    assert loaded.from_address == "shop@xn--bcher-kva.example"
 
 
 def test_categories_are_found_whatever_their_case() -> None:

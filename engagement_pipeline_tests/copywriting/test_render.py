@@ -185,6 +185,7 @@ def test_a_quote_in_a_link_stays_in_the_link() -> None:
     assert page.tags == SHAPE
 
 
+@pytest.mark.alone
 def test_the_layout_is_compiled_once_for_all_renderers() -> None:
     Renderer(BRAND)
     started = time.perf_counter()

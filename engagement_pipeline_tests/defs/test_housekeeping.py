@@ -1,5 +1,6 @@
 """Dropped files, old runs and abandoned ones."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from engagement_pipeline.cli.dagster_home import end_abandoned_runs
 from engagement_pipeline.definitions import build_defs
 from engagement_pipeline.defs.importing import IncomingFile
-from engagement_pipeline.defs.pruning import delete_runs
+from engagement_pipeline.defs.pruning import delete_pages, delete_runs
 from engagement_pipeline.delivery import erasure
 from engagement_pipeline.delivery.unknowns import list_unknown
 from engagement_pipeline.pipeline import Pipeline
@@ -91,6 +92,16 @@ def test_nobody_is_asked_for_ever_what_became_of_an_e_mail(pipeline: Pipeline, r
         assert [each.email_id for each in list_unknown(connection, 9)] == [young]
         statuses = connection.exec_driver_sql("SELECT status, count(*) FROM emails GROUP BY 1").fetchall()
     assert [tuple(row) for row in statuses] == [("unknown", 3)]
+
+
+def test_old_previews_go_and_nothing_else(tmp_path: Path) -> None:
+    assert delete_pages(tmp_path / "preview", NOW) == 0
+    for name, days in (("old.html", 8), ("young.html", 6), ("old.txt", 8)):
+        (tmp_path / name).write_text("Hello Ada,")
+        moment = (NOW - timedelta(days=days)).timestamp()
+        os.utime(tmp_path / name, (moment, moment))
+    assert delete_pages(tmp_path, NOW - timedelta(days=7)) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["old.txt", "young.html"]
 
 
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.SUCCESS])

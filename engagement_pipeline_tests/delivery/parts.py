@@ -1,8 +1,8 @@
 """Users who have gone silent, their ledger rows, and the parts of a sender, for the tests of this room."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -58,10 +58,11 @@ class Parts:
     """One operational store and what sends from it."""
 
     database: Database
+    needs_approval: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         self.store = SqlUserStore(self.database, SECRET)
-        self.ledger = SqlLedger(self.database, DeliverySettings().soft_bounces)
+        self.ledger = SqlLedger(self.database, DeliverySettings().soft_bounces, needs_approval=self.needs_approval)
 
     def add_users(self, users: Iterable[User], now: datetime, silence: timedelta = timedelta(days=90)) -> None:
         """Store users whose one order was so long ago."""
@@ -69,7 +70,9 @@ class Parts:
         self.store.put_users(users, now - silence)
         self.store.put_orders([order(user.user_id, now - silence) for user in users], now - silence)
 
-    def add_drafts(self, user_ids: Iterable[str], now: datetime) -> list[NewEmail]:
+    def add_drafts(
+        self, user_ids: Iterable[str], now: datetime, last_day: date | None = None, edition: str | None = None
+    ) -> list[NewEmail]:
         """Write a draft for each user, as decided now; the first are worth the most."""
         users = sorted(self.store.get_users(user_ids), key=lambda user: user.user_id)
         drafts = [
@@ -85,6 +88,8 @@ class Parts:
                 variant="plain",
                 copy=COPY.model_dump(mode="json"),
                 copywriter="template",
+                last_day=last_day,
+                edition=edition,
             )
             for place, user in enumerate(users)
         ]

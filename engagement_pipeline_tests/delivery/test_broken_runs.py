@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -23,6 +23,8 @@ from engagement_pipeline.platform import clock
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import CAMPAIGN, Parts, silent_user
+
+pytestmark = pytest.mark.alone
 
 
 class Provider:
@@ -210,6 +212,15 @@ def test_whoever_listens_and_breaks_forgets_no_outcome(parts: Parts, monkeypatch
     assert check(parts, provider)["sent"] >= 5
 
 
+@pytest.fixture
+def listens_to_ctrl_c() -> Iterator[None]:
+    """A process in the background, as in many a CI, ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("listens_to_ctrl_c")
 @pytest.mark.parametrize("resting", [False, True])
 def test_ctrl_c_ends_the_run_at_once(parts: Parts, resting: bool) -> None:
     class Interrupted(Provider):

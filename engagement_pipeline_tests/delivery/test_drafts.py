@@ -1,6 +1,6 @@
 """From users in the operational store to rows in the ledger, through the real rooms in between."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -8,9 +8,12 @@ import duckdb
 import pytest
 
 from engagement_pipeline.cohorts.gate import decide
+from engagement_pipeline.copywriting.approvals import Approval
 from engagement_pipeline.copywriting.brief import Brief
 from engagement_pipeline.copywriting.copy import Copy, Copywriter, Spending, Text, text_number
+from engagement_pipeline.copywriting.edition import edition_of
 from engagement_pipeline.copywriting.template import TemplateCopywriter
+from engagement_pipeline.delivery import approving
 from engagement_pipeline.delivery.drafts import DraftReport, write_drafts
 from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.platform.settings import GateSettings, ScoringSettings, Settings
@@ -128,6 +131,12 @@ class Boastful:
     texts_per_brief = 1
     spent = Spending(answers=1, cost_usd=0.5)
 
+    def plan(self, wanted: Iterable[tuple[Brief, int]]) -> None:
+        pass
+
+    def in_hand(self, briefs: Sequence[Brief], numbers: Sequence[int]) -> list[bool]:
+        return [True] * len(briefs)
+
     def write(self, briefs: Sequence[Brief], numbers: Sequence[int] | None = None) -> list[Text]:
         return [Text(COPY.model_copy(update={"subject": "90% off everything, only today"}), self.name) for _ in briefs]
 
@@ -145,7 +154,7 @@ def test_a_text_that_breaks_the_rules_is_replaced_by_the_templates(rooms: Rooms)
 
 
 class Tired:
-    """Writes so many texts, and leaves the others to the next run."""
+    """Writes so many texts, and leaves the others to a later run."""
 
     name = "tired"
     variants = ("note",)
@@ -155,33 +164,79 @@ class Tired:
     def __init__(self, strength: int, texts_per_brief: int = 1) -> None:
         self.strength = strength
         self.texts_per_brief = texts_per_brief
+        self.planned: list[tuple[str, int]] = []
         self.asked: list[tuple[str, int]] = []
+        self.written: set[tuple[str, int]] = set()
+
+    def plan(self, wanted: Iterable[tuple[Brief, int]]) -> None:
+        assert self.asked == []
+        self.planned += [(brief.fingerprint, number) for brief, number in wanted]
+
+    def in_hand(self, briefs: Sequence[Brief], numbers: Sequence[int]) -> list[bool]:
+        return [(brief.fingerprint, number) in self.written for brief, number in zip(briefs, numbers, strict=True)]
 
     def write(self, briefs: Sequence[Brief], numbers: Sequence[int] | None = None) -> list[Text | None]:
-        numbers = numbers or [0] * len(briefs)
-        self.asked += [(brief.fingerprint, number) for brief, number in zip(briefs, numbers, strict=True)]
+        keys = [(brief.fingerprint, number) for brief, number in zip(briefs, numbers or [0] * len(briefs), strict=True)]
+        self.asked += keys
         texts = TemplateCopywriter(BRAND).write(briefs)
         written = [text if place < self.strength else None for place, text in enumerate(texts)]
+        self.written.update(keys[: self.strength])
         self.strength = max(0, self.strength - len(texts))
         return written
 
 
-def interested_user(number: int) -> User:
-    return silent_user(number, preferred_categories=(f"hobby {number}",))
+def interested_user(number: int, hobby: int | None = None) -> User:
+    return silent_user(number, preferred_categories=(f"hobby {number if hobby is None else hobby}",))
 
 
 @pytest.mark.parametrize("full", [True, False])
-def test_those_whose_text_has_to_wait_are_the_next_runs(rooms: Rooms, full: bool) -> None:
+def test_those_whose_text_has_to_wait_are_the_next_full_runs(rooms: Rooms, full: bool) -> None:
     rooms.parts.add_users([interested_user(number) for number in range(10)], NOW)
     first = rooms.run(NOW, full=full, copywriter=Tired(4))
     assert (first.written, first.postponed, first.existing) == (4, 6, 0)
-    # An ordinary reaction to something else, later; it finds those that were left over.
+    # An ordinary reaction to something else, later, does not spend on what was left over.
     rooms.parts.add_users([interested_user(10)], NOW)
-    second = rooms.run(NOW, full=False, copywriter=Tired(100))
-    assert (second.written, second.postponed) == (7, 0)
+    writer = Tired(100)
+    second = rooms.run(NOW, full=False, copywriter=writer)
+    assert (second.written, second.postponed, len(writer.asked)) == (1, 0, 1)
+    third = rooms.draft(NOW, full=True, copywriter=Tired(100))
+    assert (third.written, third.postponed, third.existing) == (6, 0, 5)
     assert len(rooms.parts.rows()) == 11
-    third = rooms.draft(NOW, full=False)
-    assert (third.written, third.existing) == (0, 0)
+
+
+def test_one_text_that_has_to_wait_holds_up_nobody_else(rooms: Rooms) -> None:
+    rooms.parts.add_users([interested_user(number) for number in range(10)], NOW)
+    writer = Tired(1)
+    rooms.run(NOW, full=True, copywriter=writer)
+    patient = Tired(0)
+    patient.write = lambda briefs, numbers=None: [  # type: ignore[method-assign]
+        None if place == 3 else text for place, text in enumerate(TemplateCopywriter(BRAND).write(briefs))
+    ]
+    second = rooms.draft(NOW, full=True, copywriter=patient)
+    assert (second.written, second.postponed) == (8, 1)
+    assert "u00004" not in rooms.parts.rows()
+
+
+def test_a_long_run_says_beforehand_which_texts_it_will_want(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engagement_pipeline.delivery.drafts.BATCH", 7)
+    rooms.parts.add_users([interested_user(number, number % 5) for number in range(20)], NOW)
+    rooms.run(NOW, full=False, copywriter=(short := Tired(100)))
+    assert short.planned == []
+    rooms.parts.add_users([interested_user(number) for number in range(20, 30)], NOW)
+    rooms.run(NOW, full=True, copywriter=(long := Tired(100)))
+    # Those who have their row are passed over.
+    assert len(long.asked) == 10
+    assert set(long.planned) == set(long.asked)
+
+
+def held_out_and_mailed(rooms: Rooms, count: int) -> tuple[list[str], list[str]]:
+    """Users in the order of the decisions, by arm."""
+    rooms.parts.add_users([interested_user(number, number % 10) for number in range(count)], NOW)
+    rooms.decide(NOW, full=True)
+    # All are worth the same, and go by their ids.
+    decided = rooms.con.execute("SELECT user_id, decision FROM at_risk_cohorts ORDER BY user_id").fetchall()
+    arms = [[user_id for user_id, decision in decided if decision == arm] for arm in ("hold_out", "mail")]
+    return arms[0], arms[1]
 
 
 def test_the_hold_out_waits_with_those_whose_text_has_to_wait(
@@ -190,17 +245,30 @@ def test_the_hold_out_waits_with_those_whose_text_has_to_wait(
     """Else the arms would differ: who comes back while a text is waiting would be missing among the mailed."""
     monkeypatch.setattr("engagement_pipeline.delivery.drafts.BATCH", 10)
     rooms = Rooms(con, database, hold_out_share=0.5)
-    rooms.parts.add_users([interested_user(number) for number in range(40)], NOW)
-    first = rooms.run(NOW, full=True, copywriter=Tired(8))
-    assert first.written == 8
-    assert first.written + first.held_out + first.postponed == 40
-    # All are worth the same, and go by their ids.
-    recorded = sorted(rooms.parts.rows())
-    assert recorded == [f"u{number:05}" for number in range(len(recorded))]
-    assert {row.status for row in rooms.parts.rows().values()} == {"draft", "held_out"}
-    second = rooms.run(NOW, full=False, copywriter=Tired(100))
-    assert second.written + second.held_out == first.postponed
-    assert len(rooms.parts.rows()) == 40
+    held_out, mailed = held_out_and_mailed(rooms, 60)
+    writer = Tired(4)
+    first = rooms.draft(NOW, full=True, copywriter=writer)
+    rows = rooms.parts.rows()
+    waits_from = next(user_id for user_id in mailed if user_id not in rows)
+    keys = {user_id: int(user_id[1:]) % 10 for user_id in [*held_out, *mailed]}
+    in_hand = {keys[user_id] for user_id in mailed if user_id in rows}
+    assert len(in_hand) == 4
+    assert {user_id for user_id in held_out if user_id in rows} == {
+        user_id for user_id in held_out if user_id < waits_from or keys[user_id] in in_hand
+    }
+    assert first.written + first.held_out + first.postponed == 60
+    assert 0 < first.held_out < len(held_out)
+    # A reaction in between records none of those who wait.
+    assert rooms.draft(NOW, full=False).held_out == 0
+    second = rooms.draft(NOW, full=True, copywriter=Tired(100))
+    assert (second.written + second.held_out, second.postponed) == (first.postponed, 0)
+
+
+def test_nobody_held_out_waits_where_nobody_mailed_has_to(con: duckdb.DuckDBPyConnection, database: Database) -> None:
+    rooms = Rooms(con, database, hold_out_share=0.5)
+    held_out, mailed = held_out_and_mailed(rooms, 40)
+    report = rooms.draft(NOW, full=True, copywriter=Tired(100))
+    assert (report.held_out, report.written, report.postponed) == (len(held_out), len(mailed), 0)
 
 
 def test_users_with_equal_briefs_share_a_few_texts(rooms: Rooms) -> None:
@@ -215,3 +283,28 @@ def test_a_user_gets_the_same_text_every_time_and_all_texts_are_used_alike() -> 
     numbers = [text_number(f"u{user}", "win-back", 4) for user in range(2_000)]
     assert numbers == [text_number(f"u{user}", "win-back", 4) for user in range(2_000)]
     assert all(400 < numbers.count(number) < 600 for number in range(4))
+
+
+def test_what_was_rejected_is_not_written_again_until_it_says_something_else(rooms: Rooms) -> None:
+    rooms.gate = GateSettings(hold_out_share=0.3)
+    rooms.parts.add_users([silent_user(number) for number in range(30)], NOW)
+    edition = edition_of(TemplateCopywriter(BRAND), None)
+    approving.decide(rooms.parts.database, Approval("win-back", edition, "rejected", "Ada", "", NOW))
+    asked: list[Brief] = []
+
+    class Asked(TemplateCopywriter):
+        def write(self, briefs: Sequence[Brief], numbers: Sequence[int] | None = None) -> list[Text]:
+            asked.extend(briefs)
+            return super().write(briefs, numbers)
+
+    report = rooms.run(NOW, full=True, copywriter=Asked(BRAND))
+    assert (report.edition, report.is_rejected, report.postponed) == (edition, True, 30)
+    # Nobody is paid for words that may not be sent, and the hold-out waits with those who would get them.
+    assert asked == []
+    assert rooms.parts.rows() == {}
+    other = TemplateCopywriter(BRAND.model_copy(update={"signature": "Somebody else"}))
+    report = rooms.draft(NOW, full=True, copywriter=other)
+    assert not report.is_rejected
+    assert report.written + report.held_out == 30
+    assert report.held_out > 0
+    assert {row.edition for row in rooms.parts.rows().values() if row.status == "draft"} == {report.edition}

@@ -1,17 +1,18 @@
 """A catalogue on its way from the settings into the briefs that drafts are written by."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from engagement_pipeline.copywriting.brief import Brief
-from engagement_pipeline.copywriting.catalogue import CatalogueError
+from engagement_pipeline.copywriting.catalogue import Catalogue, CatalogueError, ListedOffer
 from engagement_pipeline.copywriting.copy import Text
 from engagement_pipeline.copywriting.template import TemplateCopywriter
-from engagement_pipeline.delivery.drafts import write_drafts
+from engagement_pipeline.delivery.drafts import DraftReport, write_drafts
+from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform.settings import PROJECT_ROOT, Settings
 from engagement_pipeline.platform.sql import Database
@@ -20,6 +21,20 @@ from engagement_pipeline_tests.delivery.parts import silent_user
 from engagement_pipeline_tests.delivery.test_drafts import BRAND, Rooms
 
 CATALOGUE_FILE = PROJECT_ROOT / "data" / "catalogue.yaml"
+
+
+class Offering(TemplateCopywriter):
+    """Says what there is to offer, where there is anything."""
+
+    def write(self, briefs: Sequence[Brief], numbers: Sequence[int] | None = None) -> list[Text]:
+        return [
+            Text(text.copy.model_copy(update={"paragraphs": _said(brief) + text.copy.paragraphs[-2:]}), self.name)
+            for brief, text in zip(briefs, super().write(briefs), strict=True)
+        ]
+
+
+def _said(brief: Brief) -> tuple[str, ...]:
+    return tuple(f"There is something for you: {offer.text}." for offer in brief.offers)
 
 
 class Reading(TemplateCopywriter):
@@ -67,6 +82,34 @@ def test_a_fault_in_the_file_is_named_before_anything_is_written(tmp_path: Path)
     file.write_text("items: 7\n", encoding="utf-8")
     with pytest.raises(CatalogueError, match=r"catalogue\.yaml: items: "):
         _ = Pipeline(Settings(catalogue_file=file)).catalogue
+
+
+def test_what_an_offer_promised_is_not_sent_when_it_has_ended_and_is_written_anew(
+    con: duckdb.DuckDBPyConnection, database: Database, tmp_path: Path
+) -> None:
+    rooms = Rooms(con, database)
+    users = [f"u{number:05}" for number in range(5)]
+    rooms.parts.add_users([silent_user(number) for number in range(5)], NOW)
+    offer = ListedOffer(id="now", text="Free shipping on your next order", until=NOW.date())
+
+    def draft(now: datetime) -> DraftReport:
+        rooms.decide(now, full=True)
+        catalogue = Catalogue(offers=(offer,))
+        return write_drafts(
+            con, rooms.parts.ledger, Offering(BRAND), BRAND, Settings(), now, full=True, catalogue=catalogue
+        )
+
+    assert (draft(NOW).written, draft(NOW).replaced) == (5, 0)
+    assert {row.last_day for row in rooms.parts.rows().values()} == {NOW.date()}
+    tomorrow = NOW + timedelta(days=1)
+    assert draft(tomorrow).existing == 5
+    skipped = rooms.parts.sender(OutboxMailer(tmp_path)).run(lambda: tomorrow).skipped_by_reason
+    assert skipped == {"offer_ended": 5}
+
+    assert draft(tomorrow).written == 5
+    assert {(row.step, row.last_day) for row in rooms.parts.rows().values()} == {(2, None)}
+    assert rooms.parts.sender(OutboxMailer(tmp_path)).run(lambda: tomorrow).sent == 5
+    assert rooms.parts.statuses() == dict.fromkeys(users, "delivered")
 
 
 def test_the_example_can_be_set() -> None:

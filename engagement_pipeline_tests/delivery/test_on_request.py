@@ -14,10 +14,13 @@ import pytest
 import sqlalchemy as sa
 
 from engagement_pipeline.cohorts.reasons import Reason
+from engagement_pipeline.copywriting.approvals import Approval, Verdict
 from engagement_pipeline.copywriting.brief import Brief
+from engagement_pipeline.copywriting.catalogue import Catalogue, ListedOffer
 from engagement_pipeline.copywriting.copy import Copywriter, Text
+from engagement_pipeline.copywriting.edition import edition_of
 from engagement_pipeline.copywriting.template import TemplateCopywriter
-from engagement_pipeline.delivery import suppressions
+from engagement_pipeline.delivery import approving, suppressions
 from engagement_pipeline.delivery.on_request import NoSuchUserError, Requested, Writing, request_email
 from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.delivery.send_report import SendReport
@@ -41,12 +44,23 @@ class Shop(Parts):
 
     folder: Path
     gate: GateSettings = GATE
+    catalogue: Catalogue | None = None
     copywriter: Copywriter = field(default_factory=lambda: TemplateCopywriter(brand()))
 
     @property
     def writing(self) -> Writing:
-        settings = Settings(data_dir=self.folder, secret_key=SECRET, gate=self.gate, campaign=CAMPAIGN)
-        return Writing(self.database, settings, brand(), None, lambda: self.copywriter)
+        settings = Settings(
+            data_dir=self.folder,
+            secret_key=SECRET,
+            gate=self.gate,
+            campaign=CAMPAIGN,
+            needs_approval=self.needs_approval,
+        )
+        return Writing(self.database, settings, brand(), self.catalogue, lambda: self.copywriter)
+
+    def decide(self, verdict: Verdict) -> None:
+        edition = edition_of(self.copywriter, self.catalogue)
+        approving.decide(self.database, Approval(CAMPAIGN, edition, verdict, "a marketer", "", NOW))
 
     def ask(self, user_id: str = "u00001", now: datetime = NOW, *, override: bool = False) -> Requested:
         return request_email(self.writing, user_id, "a marketer", override, now)
@@ -309,3 +323,41 @@ def test_killed_half_way_nothing_has_happened(shop: Shop, step: str) -> None:
     assert killed.returncode == -signal.SIGKILL
     assert shop.all(emails) == shop.all(audit_log) == []
     assert shop.ask().status == "queued"
+
+
+def test_nothing_is_said_in_words_that_were_rejected(shop: Shop) -> None:
+    shop.decide("rejected")
+    assert (shop.ask().status, shop.ask().reason) == ("refused", "copy_rejected")
+    assert shop.all(emails) == []
+
+
+def test_where_approval_is_needed_nobody_is_promised_what_is_not_approved(shop: Shop) -> None:
+    shop.needs_approval = True
+    assert (shop.ask().status, shop.ask().reason) == ("refused", "not_approved")
+    shop.decide("approved")
+    assert shop.ask().status == "queued"
+
+
+class Offering(TemplateCopywriter):
+    """Names the brief's offers."""
+
+    def write(self, briefs: Sequence[Brief], numbers: Sequence[int] | None = None) -> list[Text]:
+        texts = super().write(briefs, numbers)
+        return [
+            Text(
+                text.copy.model_copy(update={"reasons": tuple(f"offer:{offer.id}" for offer in brief.offers)}),
+                "offering",
+            )
+            for text, brief in zip(texts, briefs, strict=True)
+        ]
+
+
+def test_it_keeps_the_last_day_of_the_offer_that_it_names(shop: Shop) -> None:
+    ends = (NOW + 3 * DAY).date()
+    shop.catalogue = Catalogue(
+        offers=(ListedOffer(id="spring", text="10% off your next order.", percent=10, until=ends),)
+    )
+    shop.copywriter = Offering(brand())
+    assert shop.ask().status == "queued"
+    [row] = shop.all(emails)
+    assert row.last_day == ends

@@ -137,6 +137,56 @@ def test_what_changed_after_the_draft_is_heeded(
     assert len(outbox_ids(outbox)) == 1
 
 
+def test_an_offer_that_has_ended_is_not_sent(parts: Parts, outbox: Path) -> None:
+    drafted(parts, silent_user(1))
+    parts.add_users([silent_user(2), silent_user(3)], NOW)
+    parts.add_drafts(["u00002"], NOW, last_day=NOW.date())
+    parts.add_drafts(["u00003"], NOW, last_day=NOW.date() - timedelta(days=1))
+    assert parts.sender(None).run(at(NOW)).skipped_by_reason == {"offer_ended": 1}
+    report = parts.sender(OutboxMailer(outbox)).run(at(NOW))
+    assert (report.sent, report.skipped_by_reason) == (2, {"offer_ended": 1})
+    assert parts.statuses() == {"u00001": "delivered", "u00002": "delivered", "u00003": "skipped"}
+
+
+@pytest.mark.parametrize(
+    ("time_zone", "hour", "outcome"),
+    [
+        ("UTC", 15, "delivered"),
+        ("America/Los_Angeles", 18, "delivered"),
+        # Five in the afternoon of the last day, and yet the next day where the offer was chosen.
+        ("America/Los_Angeles", 25, "skipped"),
+        # Nine in the morning after the last day, which goes on elsewhere.
+        ("Pacific/Auckland", 20, "skipped"),
+        # Outside the user's hours, which begin again on the last day, or after it.
+        ("UTC", 8, "queued"),
+        ("UTC", 20, "skipped"),
+    ],
+)
+def test_the_last_day_is_that_of_the_user_too(
+    parts: Parts, outbox: Path, time_zone: str, hour: int, outcome: str
+) -> None:
+    parts.add_users([silent_user(1, time_zone=time_zone)], NOW)
+    parts.add_drafts(["u00001"], NOW, last_day=NOW.date())
+    gate = GateSettings(hold_out_share=0, sending_hour_from=9, sending_hour_to=20)
+    parts.sender(OutboxMailer(outbox), gate).run(at(NOW.replace(hour=0) + timedelta(hours=hour)))
+    assert parts.statuses() == {"u00001": outcome}
+
+
+def test_an_offer_that_ends_while_its_email_waits_for_its_turn_is_not_sent(parts: Parts) -> None:
+    parts.add_users([silent_user(1), silent_user(2)], NOW)
+    parts.add_drafts(["u00001", "u00002"], NOW, last_day=NOW.date())
+    moments = [NOW]
+
+    class Slow(Grumpy):
+        def send(self, message: Message) -> Receipt:
+            moments[0] = NOW + timedelta(days=1)
+            return super().send(message)
+
+    report = parts.sender(Slow(itertools.repeat(None))).run(lambda: moments[0])
+    assert (report.sent, report.skipped_by_reason) == (1, {"offer_ended": 1})
+    assert parts.statuses() == {"u00001": "sent", "u00002": "skipped"}
+
+
 def test_two_users_with_one_address_get_one_email(parts: Parts, outbox: Path) -> None:
     drafted(parts, silent_user(1, "one@example.com"), silent_user(2, "One@Example.com"))
     report = parts.sender(OutboxMailer(outbox)).run(at(NOW))

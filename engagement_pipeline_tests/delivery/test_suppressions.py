@@ -11,7 +11,7 @@ from engagement_pipeline.delivery import suppressions
 from engagement_pipeline.delivery.mailer import Receipt
 from engagement_pipeline.delivery.message import Message
 from engagement_pipeline.delivery.outbox import OutboxMailer
-from engagement_pipeline.delivery.suppressions import Suppression
+from engagement_pipeline.delivery.suppressions import HABIT, RULE, Suppression
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform.settings import GateSettings, Settings
 from engagement_pipeline.platform.sql import Database
@@ -48,6 +48,31 @@ def test_the_first_reason_stays_also_within_a_batch(database: Database) -> None:
         ("suppression", KEY, None, "created"),
         ("suppression", OTHER, None, "created"),
     ]
+
+
+@pytest.mark.parametrize(
+    "wish", [Suppression(KEY, "manual", "person", NOW), Suppression(KEY, HABIT, "imported", NOW - timedelta(days=900))]
+)
+def test_a_wish_takes_the_place_of_a_habit_that_only_the_rule_has_found(database: Database, wish: Suppression) -> None:
+    habit = Suppression(KEY, HABIT, RULE, NOW - timedelta(days=1))
+    with database.write() as connection:
+        suppressions.add_many(connection, [habit], NOW)
+        assert suppressions.add_many(connection, [wish, Suppression(OTHER, "manual", "person", NOW)], NOW) == 1
+        assert suppressions.find(connection, KEY) == wish
+        assert suppressions.add_many(connection, [habit, wish], NOW) == 0
+        assert suppressions.find(connection, KEY) == wish
+    assert sorted(log_of(database)) == [
+        ("suppression", KEY, None, "created"),
+        ("suppression", KEY, None, "updated"),
+        ("suppression", OTHER, None, "created"),
+    ]
+
+
+def test_a_wish_takes_the_place_of_a_habit_within_a_batch(database: Database) -> None:
+    first, second = (Suppression(KEY, reason, "person", NOW) for reason in ("asked", "manual"))
+    with database.write() as connection:
+        assert suppressions.add_many(connection, [Suppression(KEY, HABIT, RULE, NOW), first, second], NOW) == 1
+        assert suppressions.find(connection, KEY) == first
 
 
 def test_listing_searching_and_counting(database: Database) -> None:

@@ -19,7 +19,7 @@ from engagement_pipeline_tests.delivery.parts import Parts, silent_user
 from engagement_pipeline_tests.faults import Fault, Faults
 from engagement_pipeline_tests.smtp_server import SmtpServer
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 SEND_EMAIL = "/v2/email/outbound-emails"
 GET_ACCOUNT = "/v2/email/account"

@@ -95,6 +95,7 @@ def test_any_user_agent_gets_an_answer(agent: str) -> None:
     assert is_machine("open", agent) in (True, False)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("agent", ["a" * 100_000, "a-" * 50_000, "(" * 100_000])
 def test_an_endless_user_agent_is_judged_quickly(agent: str) -> None:
     is_machine("click", "warm-up")

@@ -227,7 +227,7 @@ def test_a_header_only_is_no_error_but_said(store: SqlUserStore, database: Datab
 
 
 def zipped(cut: int) -> bytes:
-    return gzip.compress((HEADER + GOOD * 60_000).encode())[:cut]
+    return gzip.compress((HEADER + GOOD * 60_000).encode(), mtime=0)[:cut]
 
 
 def parquet(*, lacking: bool = False, cut: bool = False) -> bytes:
@@ -248,7 +248,7 @@ def parquet(*, lacking: bool = False, cut: bool = False) -> bytes:
     [
         ("empty.csv", b"", "is empty"),
         ("blank.csv", b"\xef\xbb\xbf\n \n\n", "is empty"),
-        ("empty.csv.gz", gzip.compress(b""), "is empty"),
+        ("empty.csv.gz", gzip.compress(b"", mtime=0), "is empty"),
         ("no_total.csv", b"order_id,user_id,ordered_at\na,u1,2025-03-01\n", "no column total_value"),
         ("no_header.csv", b"a,u1,2025-03-01,10\n", "no column order_id"),
         ("colon.csv", b"order_id:user_id:ordered_at:total_value\na:u1:2025-03-01:10\n", "no column order_id"),

@@ -25,6 +25,11 @@ _WORTH_ANOTHER_TRY: Final = frozenset({408, 409, 429, 500, 502, 503, 504})
 _OUT_OF_MONEY: Final = "insufficient_quota"
 
 
+def most_tokens(messages: Messages, max_answer_tokens: int) -> Usage:
+    """Return the tokens that one answer may use: an estimate for the prompt, English has four letters a token."""
+    return Usage(sum(len(message["content"]) for message in messages) // 3, max_answer_tokens)
+
+
 class NoAnswerError(Exception):
     """The provider gave no answer; the message is a short code, such as `status_401` or `timeout`."""
 
@@ -52,8 +57,8 @@ class Asker:
         self._sleep = sleep
 
     def most(self, messages: Messages) -> Usage:
-        """Return the tokens that one answer may use: an estimate for the prompt, English has four letters a token."""
-        return Usage(sum(len(message["content"]) for message in messages) // 3, self._max_answer_tokens)
+        """Return the tokens that one answer may use."""
+        return most_tokens(messages, self._max_answer_tokens)
 
     async def ask(self, messages: Messages) -> Answer:
         """Return the answer.

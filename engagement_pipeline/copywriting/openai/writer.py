@@ -1,8 +1,9 @@
 """The copywriter that asks a model, and what keeps a run with it affordable: texts are shared, kept, and counted."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -11,9 +12,13 @@ from engagement_pipeline.copywriting.brief import Brief
 from engagement_pipeline.copywriting.copy import Copy, Provenance, Spending, Text
 from engagement_pipeline.copywriting.openai.answers import Answer, Fault, Usage, read_answer, total
 from engagement_pipeline.copywriting.openai.asking import Asker, NoAnswerError
+from engagement_pipeline.copywriting.openai.batch_lines import Questions
 from engagement_pipeline.copywriting.openai.budget import Budget
+from engagement_pipeline.copywriting.openai.client import client_options
 from engagement_pipeline.copywriting.openai.limits import TokenRate
+from engagement_pipeline.copywriting.openai.planning import Planner
 from engagement_pipeline.copywriting.openai.prompt import Messages, Prompt
+from engagement_pipeline.copywriting.openai.requests import Request, RequestStore, Standing
 from engagement_pipeline.copywriting.openai.texts import StoredText, TextKey, TextStore
 from engagement_pipeline.copywriting.template import TemplateCopywriter
 from engagement_pipeline.platform.settings import Settings
@@ -23,16 +28,16 @@ from engagement_pipeline.platform.sql import Database
 _ATTEMPTS: Final = 2
 # So many questions in a row without an answer are no bad luck: a wrong key, a provider that is down.
 _GIVE_UP_AFTER: Final = 5
-_OPENAI: Final = "https://api.openai.com/v1"
 _UNAVAILABLE: Final = "unavailable"
-_BUDGET: Final = "the run's budget is used up; what is left over is written by the next run"
+_BUDGET: Final = "the run's budget is used up; what is left over is written by the next full run"
 
 
 class OpenAICopywriter:
     """Writes by asking a model at OpenAI, or at any server that speaks its protocol.
 
     For one run: it counts what it spends and keeps to the run's budget. A text that the model fails at twice, or that
-    no answer comes for, is the template's. A text that the budget does not allow is left to the next run.
+    no answer comes for, is the template's. A text that the budget does not allow, or that a batch is to bring, is left
+    to a later run.
     """
 
     name = "openai"
@@ -50,9 +55,12 @@ class OpenAICopywriter:
         self._brand = brand
         self._fallback = fallback
         self._store = TextStore(database)
+        self._requests = RequestStore(database)
         self._now = now
         self._prompt = Prompt(brand)
         self._budget = Budget(self._settings)
+        questions = Questions(self._prompt, self._settings.model, self._settings.max_answer_tokens)
+        self._planner = Planner(settings, database, questions, brand, self._budget, now)
         self._rate = TokenRate(self._settings.tokens_per_minute)
         self._reused = 0
         self._unanswered = 0
@@ -63,24 +71,45 @@ class OpenAICopywriter:
 
     @property
     def spent(self) -> Spending:
-        stopped = _BUDGET if self._budget.is_used_up else self._unreachable
+        budget = self._budget
         return Spending(
-            self._budget.answers, *self._budget.spent, self._budget.cost(self._budget.spent), self._reused, stopped
+            answers=budget.answers,
+            **budget.spent._asdict(),
+            cost_usd=budget.spent_usd,
+            reused=self._reused,
+            stopped=_BUDGET if budget.is_used_up else self._unreachable,
+            awaited=self._requests.count_awaited(self._prompt.version, self._settings.model),
+            notes=tuple(self._planner.notes),
         )
 
+    def plan(self, wanted: Iterable[tuple[Brief, int]]) -> None:
+        """Bring in what earlier batches have answered; where much is missing, and there is time, submit new ones."""
+        self._planner.follow()
+        self._planner.ask_for(Request(self._key(brief, number), brief) for brief, number in wanted)
+
+    def in_hand(self, briefs: Sequence[Brief], numbers: Sequence[int]) -> list[bool]:
+        """Tell which texts are kept already."""
+        keys = [self._key(brief, number) for brief, number in zip(briefs, numbers, strict=True)]
+        there = self._store.which_exist(keys)
+        return [key in there for key in keys]
+
     def write(self, briefs: Sequence[Brief], numbers: Sequence[int] | None = None) -> list[Text | None]:
-        """Return one text per brief; None where the budget ended before it."""
+        """Return one text per brief; None where the budget ended before it, or where a batch is to bring it."""
         keys = [self._key(brief, number) for brief, number in zip(briefs, numbers or [0] * len(briefs), strict=True)]
         wanted = dict(zip(keys, briefs, strict=True))
-        written = self._store.find(wanted)
-        self._reused += len(written)
-        failed: dict[TextKey, str] = {}
-        missing = {key: brief for key, brief in wanted.items() if key not in written}
+        work = _Work(self._store.find(wanted))
+        self._reused += len(work.written)
+        work.requested = self._requests.find(wanted.keys() - work.written.keys())
+        missing = {
+            key: brief
+            for key, brief in wanted.items()
+            if key not in work.written and not (key in work.requested and work.requested[key].is_awaited)
+        }
         if self._unreachable is not None:
-            failed = dict.fromkeys(missing, _UNAVAILABLE)
+            work.failed = dict.fromkeys(missing, _UNAVAILABLE)
         elif missing and not self._budget.is_used_up:
-            asyncio.run(self._write_missing(missing, written, failed))
-        texts = {key: self._text(brief, written.get(key), failed.get(key)) for key, brief in wanted.items()}
+            asyncio.run(self._write_missing(missing, work))
+        texts = {key: self._text(brief, work.written.get(key), work.failed.get(key)) for key, brief in wanted.items()}
         return [texts[key] for key in keys]
 
     def _key(self, brief: Brief, number: int) -> TextKey:
@@ -99,57 +128,53 @@ class OpenAICopywriter:
             return Text(self._fallback.stand_in(brief), self._fallback.name, provenance, stored.failures)
         return Text(stored.copy, self.name, provenance)
 
-    async def _write_missing(
-        self, missing: dict[TextKey, Brief], written: dict[TextKey, StoredText], failed: dict[TextKey, str]
-    ) -> None:
+    async def _write_missing(self, missing: Mapping[TextKey, Brief], work: "_Work") -> None:
         async with self._asker() as asker:
             todo = iter(missing.items())
             lanes = min(self._settings.concurrency, len(missing))
-            await asyncio.gather(*(self._work(asker, todo, written, failed) for _ in range(lanes)))
+            await asyncio.gather(*(self._be_a_lane(asker, todo, work) for _ in range(lanes)))
 
-    async def _work(
-        self,
-        asker: Asker,
-        todo: Iterator[tuple[TextKey, Brief]],
-        written: dict[TextKey, StoredText],
-        failed: dict[TextKey, str],
-    ) -> None:
+    async def _be_a_lane(self, asker: Asker, todo: Iterator[tuple[TextKey, Brief]], work: "_Work") -> None:
         """Be one of the calls in flight, one text after the other."""
         for key, brief in todo:
             if self._unreachable is not None:
-                failed[key] = _UNAVAILABLE
+                work.failed[key] = _UNAVAILABLE
                 continue
             try:
-                text = await self._write_one(asker, key, brief)
+                text = await self._write_one(asker, Request(key, brief), work.requested.get(key))
             except NoAnswerError as error:
-                failed[key] = _UNAVAILABLE
+                work.failed[key] = _UNAVAILABLE
                 self._count_unanswered(str(error))
             else:
                 self._unanswered = 0
                 if text is not None:
-                    written[key] = text
+                    work.written[key] = text
 
     def _count_unanswered(self, code: str) -> None:
         self._unanswered += 1
         if self._unanswered >= _GIVE_UP_AFTER:
             self._unreachable = f"the model does not answer ({code})"
 
-    async def _write_one(self, asker: Asker, key: TextKey, brief: Brief) -> StoredText | None:
+    async def _write_one(self, asker: Asker, request: Request, standing: Standing | None) -> StoredText | None:
         """Ask for a text, and once more where it cannot be sent; None when the budget does not allow it."""
+        key, brief = request
         messages = self._prompt.messages(brief, key.number)
-        used: list[Usage] = []
-        faults: list[Fault] = []
-        for _ in range(_ATTEMPTS):
+        used: list[tuple[Usage, float]] = []
+        faults: Sequence[Fault] = ()
+        if standing is not None and (first := standing.first_answer) is not None:
+            used, faults = [(first.usage, first.cost_usd)], first.faults
+            messages = self._prompt.again(messages, first.content, faults)
+        while len(used) < _ATTEMPTS:
             answer = await self._ask(asker, messages)
             if answer is None:
                 return None
-            used.append(answer.usage)
+            used.append((answer.usage, self._budget.cost(answer.usage)))
             read = read_answer(answer, brief, self._brand)
             if isinstance(read, Copy):
-                return self._keep(key, read, (), used)
+                return self._keep(key, read, (), used, standing)
             faults = read
             messages = self._prompt.again(messages, answer.content, faults)
-        return self._keep(key, None, tuple(dict.fromkeys(fault.code for fault in faults)), used)
+        return self._keep(key, None, tuple(dict.fromkeys(fault.code for fault in faults)), used, standing)
 
     async def _ask(self, asker: Asker, messages: Messages) -> Answer | None:
         most = asker.most(messages)
@@ -167,10 +192,16 @@ class OpenAICopywriter:
             self._budget.settle(most, used)
         return answer
 
-    def _keep(self, key: TextKey, copy: Copy | None, failures: tuple[str, ...], used: Sequence[Usage]) -> StoredText:
-        usage = total(used)
-        text = StoredText(key, copy, failures, usage, self._budget.cost(usage))
-        return self._store.keep(text, self._now())
+    def _keep(
+        self,
+        key: TextKey,
+        copy: Copy | None,
+        failures: tuple[str, ...],
+        used: Sequence[tuple[Usage, float]],
+        standing: Standing | None = None,
+    ) -> StoredText:
+        text = StoredText(key, copy, failures, total(usage for usage, _ in used), sum(cost for _, cost in used))
+        return self._store.keep(text, self._now(), was_requested=standing is not None)
 
     @asynccontextmanager
     async def _asker(self) -> AsyncIterator[Asker]:
@@ -178,12 +209,14 @@ class OpenAICopywriter:
         import openai
 
         settings = self._settings
-        client = openai.AsyncOpenAI(
-            # Explicit, so that nothing but the settings decides; a server of one's own may want no key.
-            api_key=self._all_settings.openai_api_key.get_secret_value() or "none",
-            base_url=self._all_settings.openai_base_url or _OPENAI,
-            max_retries=0,
-            timeout=settings.timeout_seconds,
-        )
-        async with client:
+        async with openai.AsyncOpenAI(**client_options(self._all_settings)) as client:
             yield Asker(client, settings.model, settings.max_answer_tokens)
+
+
+@dataclass
+class _Work:
+    """What one call of `write` has found and done: by key, texts, codes of failures, and what was asked for before."""
+
+    written: dict[TextKey, StoredText]
+    failed: dict[TextKey, str] = field(default_factory=dict)
+    requested: Mapping[TextKey, Standing] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from engagement_pipeline.defs.assets import DAILY, MARKETING_TEAM, REACTION, WAR
 from engagement_pipeline.defs.assets.scores import Extent
 from engagement_pipeline.defs.metadata import copy_metadata, ledger_metadata, markdown_bars, table_metadata
 from engagement_pipeline.defs.resources import WarehouseResource
-from engagement_pipeline.delivery import breaker, mirror
+from engagement_pipeline.delivery import approving, breaker, mirror
 from engagement_pipeline.delivery.drafts import write_drafts
 from engagement_pipeline.delivery.send_report import Progress, SendReport
 from engagement_pipeline.pipeline import Pipeline
@@ -52,8 +52,10 @@ def generated_emails(
             "drafts_written": report.written,
             "held_out": report.held_out,
             "existing": report.existing,
-            "left_to_the_next_run": report.postponed,
+            "waiting_for_their_text": report.postponed,
             "copywriter": copywriter.name,
+            "edition": report.edition,
+            "edition_is_rejected": report.is_rejected,
             "by_variant": markdown_bars(report.by_variant, "variant"),
             **copy_metadata(report, pipeline.why_template),
         }
@@ -125,6 +127,8 @@ def _counts(report: SendReport) -> dict[str, int]:
 
 def _in_words(report: SendReport) -> str:
     counts = ", ".join(f"{name} {number:,}" for name, number in _counts(report).items())
+    if report.unapproved:
+        counts += f"; {approving.in_words(report.unapproved)}"
     return f"{counts}; the rest goes another day: {report.held_back}" if report.held_back else counts
 
 

@@ -39,7 +39,7 @@ def engagement_scores(
     """One row per user: engagement from 0 to 100 as of today, where 50 means even odds of an order within the horizon.
 
     A full run re-estimates the population parameters; a run after a change scores only the users that changed, with
-    the parameters kept. Changed scores are published to the operational store.
+    the parameters kept. Changed scores, and the parameters, are published to the operational store.
     """
     now = pipeline.now()
     with warehouse.get_connection() as con:

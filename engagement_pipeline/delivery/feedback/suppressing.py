@@ -17,6 +17,7 @@ from engagement_pipeline.delivery import anonymous, suppressions
 from engagement_pipeline.delivery.events import Event, Kind
 from engagement_pipeline.delivery.feedback import soft_bounces, statements
 from engagement_pipeline.delivery.feedback.soft_bounces import TELLING, Report
+from engagement_pipeline.delivery.suppressions import HABIT, RULE
 from engagement_pipeline.platform import change_log
 from engagement_pipeline.platform.change_log import Change
 
@@ -26,11 +27,7 @@ REASON_OF: Final[dict[Kind, str]] = {
     "unsubscribe": "unsubscribed",
     "complaint": "complaint",
 }
-HABIT: Final = "soft_bounces"
 _BY_GRAVITY: Final = (HABIT, *REASON_OF.values())
-
-# Names the rule rather than a reporter: no single event suppresses here.
-_RULE: Final = "feedback"
 
 
 def judge(
@@ -86,7 +83,7 @@ def _judge_habits(
         if key in habits and not runs:
             _lift(connection, key, now)
         elif any(report.event_id in new[key] for run in runs for report in run):
-            suppressions.add(connection, key, HABIT, _RULE, now)
+            suppressions.add(connection, key, HABIT, RULE, now)
 
 
 def _suppress(connection: sa.Connection, address_key: str, reason: str, source: str, now: datetime) -> None:
@@ -98,5 +95,5 @@ def _suppress(connection: sa.Connection, address_key: str, reason: str, source: 
 
 
 def _lift(connection: sa.Connection, address_key: str, now: datetime) -> None:
-    if connection.execute(statements.lift(address_key, HABIT, _RULE)).rowcount:
+    if connection.execute(statements.lift(address_key, HABIT, RULE)).rowcount:
         change_log.append(connection, [Change("suppression", address_key, None, "deleted")], now)

@@ -1,4 +1,4 @@
-"""Texts that are had in batches, and who has approved what a campaign says."""
+"""Texts that are had in batches, who has approved what a campaign says, and until when it may be sent."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,6 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("emails", sa.Column("edition", sa.String(16)))
+    op.add_column("emails", sa.Column("last_day", sa.Date()))
     op.create_table(
         "copy_approvals",
         sa.Column("campaign", sa.String(64), nullable=False),
@@ -62,4 +63,5 @@ def downgrade() -> None:
     op.drop_table("copy_requests")
     op.drop_table("copy_batches")
     op.drop_table("copy_approvals")
+    op.drop_column("emails", "last_day")
     op.drop_column("emails", "edition")

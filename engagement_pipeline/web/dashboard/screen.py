@@ -34,6 +34,7 @@ _SAID: Final[Mapping[str, Said]] = {
     "not_on_list": Said("That address was not on the list.", "warn"),
     "resumed": Said("Sending may go on. Only what is sent from now on is judged."),
     "not_stopped": Said("Sending had not stopped.", "plain"),
+    "decided_already": Said("Somebody has decided on this edition meanwhile, or nothing of it waits.", "warn"),
     "approved": Said("Approved. What waited is sent at its next turn."),
     "rejected": Said("Rejected. None of it is sent."),
 }

@@ -14,9 +14,9 @@ def main(base_url: str, store_url: str, count: int, dies_after: int) -> None:
     keep = TextStore.keep
     kept = 0
 
-    def keep_and_die(self: TextStore, text: StoredText, now: datetime) -> StoredText:
+    def keep_and_die(self: TextStore, text: StoredText, now: datetime, *, was_requested: bool = False) -> StoredText:
         nonlocal kept
-        stored = keep(self, text, now)
+        stored = keep(self, text, now, was_requested=was_requested)
         kept += 1
         if kept == dies_after:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -219,7 +219,7 @@ def test_of_two_runs_at_once_both_use_the_text_that_was_first(model_server: Mode
     found = TextStore(store).find([late._key(one, 0)])
     assert found == {}
     [first] = early.write([one])
-    second = late._keep(late._key(one, 0), TEMPLATE.stand_in(one), (), [Usage(1, 1)])
+    second = late._keep(late._key(one, 0), TEMPLATE.stand_in(one), (), [(Usage(1, 1), 0.1)])
     assert first is not None
     assert second.copy == first.copy
 

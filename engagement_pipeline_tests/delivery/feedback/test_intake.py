@@ -220,6 +220,26 @@ def test_what_a_person_has_entered_stays_as_it_is(database: Database) -> None:
     assert suppressed(database) == {"k": "soft_bounces", "l": "asked by phone"}
 
 
+def test_no_sign_of_life_lifts_what_a_person_has_entered_whenever_that_was(database: Database) -> None:
+    add_emails(database, 1)
+    reports = [event(n, "soft_bounce", address_key="k", message_id=f"m{n}", minutes=n) for n in (1, 2, 4)]
+    reports.append(event(3, "delivery", address_key="k", minutes=3))
+    for place in range(len(reports) + 1):
+        clear(database)
+        for number, report in enumerate(reports):
+            if number == place:
+                _enter(database, "k")
+            take(database, [report])
+        if place == len(reports):
+            _enter(database, "k")
+        assert suppressed(database) == {"k": "manual"}, f"entered after {place} reports"
+
+
+def _enter(database: Database, address_key: str) -> None:
+    with database.write() as connection:
+        suppressions.add(connection, address_key, "manual", "person", NOW)
+
+
 def test_what_a_person_has_lifted_stays_so_until_it_bounces_again(database: Database) -> None:
     add_emails(database, 1)
     take(database, [event(n, "soft_bounce", address_key="k", message_id=f"m{n}", minutes=n) for n in range(3)])

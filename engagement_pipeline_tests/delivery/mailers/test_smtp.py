@@ -360,7 +360,7 @@ def test_a_new_connection_that_breaks_at_once_is_not_tried_for_ever(smtp_server:
 @pytest.mark.parametrize("stage", ["RCPT", "DATA", "within"])
 @pytest.mark.parametrize("fault", [Fault(drop=True), Fault("421 4.3.2 going down")])
 def test_before_the_final_dot_a_lost_connection_is_a_no(smtp_server: SmtpServer, stage: str, fault: Fault) -> None:
-    large = message(2, html="<p>Grüße</p>" * 200_000)
+    large = message(2, html="<p>Grüße</p>" * 400_000)
     with mailer_to(smtp_server) as mailer:
         mailer.send(message(1))
         smtp_server.faults.add(stage, fault)

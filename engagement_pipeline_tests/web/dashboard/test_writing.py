@@ -115,3 +115,19 @@ def test_who_may_only_look_changes_nothing(desk: Desk, path: str) -> None:
 def test_a_session_ends_after_twelve_hours(desk: Desk, visitor: Visitor) -> None:
     desk.now += timedelta(hours=12)
     assert visitor.client.get("/users").headers["location"].startswith("/login")
+
+
+def test_an_edition_is_approved_or_rejected(desk: Desk) -> None:
+    desk.set_email(2, edition="0123456789ab")
+    visitor = desk.visitor("write", needs_approval=True)
+    said = {"edition": "0123456789ab", "verdict": "rejected"}
+    wrong = visitor.send("/approvals", "/approvals", 422, **said, note="ask ada@example.com")
+    assert "ada@example.com" not in wrong.text
+    answer = visitor.send("/approvals", "/approvals", 303, **said, note="too pushy")
+    page = visitor.see(answer.headers["location"])
+    assert "None of it is sent" in page
+    assert "too pushy" in page
+    assert desk.parts.statuses()["u00003"] == "skipped"
+    assert desk.audited() == [("marta-write", "copy.rejected", "0123456789ab")]
+    answer = visitor.send("/approvals", "/approvals", 303, **said)
+    assert "decided on this edition meanwhile" in visitor.see(answer.headers["location"])

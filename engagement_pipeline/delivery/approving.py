@@ -1,0 +1,120 @@
+"""Deciding on what a campaign says, and what that does to the e-mails that say it.
+
+Approving lets the drafts of an edition go. Rejecting stops them: once it stands no e-mail with these words leaves but
+those in a sender's hands, and those that wait are closed, so that their users can be written to anew, in other words,
+which are another edition.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+
+from engagement_pipeline.copywriting import approvals
+from engagement_pipeline.copywriting.approvals import Approval
+from engagement_pipeline.delivery import bookkeeping, statements
+from engagement_pipeline.delivery.statuses import EMAILED, WAITING, Status
+from engagement_pipeline.delivery.tables import emails
+from engagement_pipeline.platform import change_log
+from engagement_pipeline.platform.sql import Database
+
+HOW_TO_GO_ON: Final = "engagement copy sample, then engagement copy approve"
+
+# Rows closed in one transaction, for which other writers wait.
+_AT_ONCE: Final = 1_000
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A verdict that stands, and what it found.
+
+    Attributes:
+        approval: the verdict. Deciding the same again leaves the first one as it is.
+        before: the verdict that it replaced, or the same one; None where nobody had decided.
+        closed: e-mails that waited and were closed by this.
+        waiting: e-mails of the edition that wait now; where it is rejected, those that a sender holds: they are closed
+            when it gives them back.
+        emailed: e-mails of the edition that went out, or may have, before.
+    """
+
+    approval: Approval
+    before: Approval | None
+    closed: int
+    waiting: int
+    emailed: int
+
+    @property
+    def is_new(self) -> bool:
+        """Whether this verdict differs from what stood before."""
+        return self.before is None or self.before.verdict != self.approval.verdict
+
+
+def decide(database: Database, approval: Approval, on_closed: Callable[[int], object] = lambda _: None) -> Decided:
+    """Let a verdict stand. Repeating it changes nothing, but goes on closing where that was interrupted.
+
+    Args:
+        database: the operational store.
+        approval: the verdict.
+        on_closed: told now and then how many more e-mails were closed.
+    """
+    with database.write() as connection:
+        if not database.is_sqlite:
+            connection.execute(statements.LOCK_FOR_REJECTING)
+        before = approvals.find(connection, approval.campaign, approval.edition)
+        standing = before if before is not None and before.verdict == approval.verdict else approval
+        approvals.put(connection, standing)
+    closed = 0
+    if approval.verdict == "rejected":
+        closed = close_rejected(database, approval.campaign, approval.decided_at, on_closed)
+    with database.read() as connection:
+        rows = count_by_edition(connection, approval.campaign).get(approval.edition, {})
+    return Decided(standing, before, closed, _sum(rows, WAITING), _sum(rows, EMAILED))
+
+
+def close_rejected(
+    database: Database, campaign: str, now: datetime, on_closed: Callable[[int], object] = lambda _: None
+) -> int:
+    """Close drafts and queued rows whose words were rejected, but for those that a sender holds; return how many.
+
+    No sender marks a row that was rejected; what it gives back is closed by the next run.
+    """
+    closed = 0
+    while True:
+        with database.write() as connection:
+            change_log.lock(connection)
+            number = bookkeeping.close_rejected(connection, campaign, _AT_ONCE, now)
+        closed += number
+        on_closed(number)
+        if number < _AT_ONCE:
+            return closed
+
+
+def count_by_edition(connection: sa.Connection, campaign: str) -> dict[str, dict[Status, int]]:
+    """Count a campaign's e-mails by edition and status, the edition with the newest decisions first.
+
+    The hold-out, which is told nothing, is left out.
+    """
+    newest = sa.func.max(emails.c.decided_at)
+    query = (
+        sa.select(statements.EDITION, emails.c.status, sa.func.count(), newest)
+        .where(emails.c.campaign == campaign, emails.c.status != "held_out")
+        .group_by(statements.EDITION, emails.c.status)
+        .order_by(newest.desc(), statements.EDITION)
+    )
+    counts: dict[str, dict[Status, int]] = {}
+    for edition, status, number, _ in connection.execute(query):
+        counts.setdefault(edition, Counter())[status] = number
+    return counts
+
+
+def in_words(unapproved: int) -> str:
+    """Say how many e-mails wait for a person, and how to go on."""
+    number = "1 e-mail waits" if unapproved == 1 else f"{unapproved:,} e-mails wait"
+    return f"{number} until somebody approves what is said: {HOW_TO_GO_ON}"
+
+
+def _sum(rows: Mapping[Status, int], statuses: frozenset[Status]) -> int:
+    return sum(rows.get(status, 0) for status in statuses)
