@@ -169,8 +169,8 @@ class WebSettings(_Group):
     requests_per_second: float = Field(
         100,
         gt=0,
-        description="Most requests of one token, or of one client without one; twice as many in a burst. Of wrong tokens "
-        "a hundredth of it.",
+        description="Most requests of one token, or of one client without one; twice as many in a burst. Of "
+        "wrong tokens a hundredth of it.",
     )
     dagster_url: str = Field("http://127.0.0.1:3000", description="Where people find the Dagster UI.")
 

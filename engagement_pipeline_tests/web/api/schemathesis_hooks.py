@@ -8,7 +8,7 @@ from schemathesis.generation.meta import TestPhase
 
 
 @schemathesis.hook
-def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
+def before_call(context: schemathesis.HookContext, case: "schemathesis.Case[Any]", kwargs: dict[str, Any]) -> None:
     """Make every Idempotency-Key a new one.
 
     The first key that occurs to it is always the same, and what was created under it once is answered again even when
