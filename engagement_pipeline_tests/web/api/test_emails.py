@@ -184,3 +184,12 @@ def test_the_documentation_is_whole_in_itself(api_shop: Shop) -> None:
     assert len({operation["operationId"] for operation in operations}) == len(operations)
     for name in ("NewUser", "OrderFields", "OrderBatch", "WriteNow", "Resolution", "NewSuppression"):
         assert described["components"]["schemas"][name]["examples"], name
+
+
+def test_what_waits_for_approval(api_shop: Shop, api: TestClient) -> None:
+    with api_shop.database.write() as connection:
+        connection.execute(sa.update(emails).where(emails.c.email_id == "5" * 32).values(status="draft", edition="e1"))
+    body = api.get("/api/approvals").json()
+    assert [(each["edition"], each["number"]) for each in body["waiting"]] == [("e1", 1)]
+    assert body["waiting"][0]["samples"][0]["subject"] == "It has been a while, {{first_name}}"
+    assert (body["decided"], body["needed"]) == ([], False)
