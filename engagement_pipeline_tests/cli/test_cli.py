@@ -41,6 +41,10 @@ COMMANDS = [
     ["users"],
     ["users", "export"],
     ["users", "erase"],
+    ["tokens"],
+    ["tokens", "add"],
+    ["tokens", "list"],
+    ["tokens", "revoke"],
     ["web"],
     ["status"],
 ]

@@ -43,6 +43,7 @@ class Shop:
     def fill(self) -> None:
         store = store_of(self.database)
         store.put_users([user(f"u{n}", name=f"Ada Test {n}", consent=True) for n in range(30)], NOW)
+        store.put_users([user("u4", name="Zoë Test", consent=True)], NOW)
         store.put_orders([order(f"o{n}", f"u{n}", days_ago=40 + n) for n in range(30)], NOW)
         bands = [(f"u{n}", float(n), "critical" if n < 20 else "at_risk") for n in range(30)]
         letters = [row(f"{n:x}", f"u{n}", status=status) for n, status in enumerate(STATUSES, 1)]

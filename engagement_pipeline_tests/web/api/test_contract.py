@@ -26,7 +26,7 @@ def schemathesis(folder: Path, *options: str) -> None:
         command = [
             *(str(Path(sys.executable).parent / "st"), "run", f"{server.url}/api/openapi.json"),
             *("--header", f"Authorization: Bearer {token}", "--checks", "all", "--phases", PHASES),
-            *("--no-color", "--warnings", "off", "--generation-database", "none", *options),
+            *("--no-color", "--warnings", "off", "--generation-database", "none", "--request-timeout", "60", *options),
         ]
         environment = os.environ | {"PYTHONPATH": str(PROJECT_ROOT)}
         run = subprocess.run(
