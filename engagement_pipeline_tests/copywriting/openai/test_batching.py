@@ -182,6 +182,7 @@ def test_a_reaction_that_meets_an_awaited_text_waits_and_pays_nothing(shop: Shop
     reaction = OpenAICopywriter(settings, BRAND, TemplateCopywriter(BRAND), shop.store, lambda: shop.now)
     assert by_model(reaction.write([*briefs(5), *briefs(6)[5:]])) == [False] * 5 + [True]
     assert reaction.in_hand(briefs(6), [0] * 6) == [False] * 5 + [True]
+    assert reaction.awaited(briefs(6), [0] * 6) == [True] * 5 + [False]
 
 
 def test_texts_that_are_wanted_twice_are_asked_for_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
