@@ -148,6 +148,10 @@ class Copywriter(Protocol):
         """Tell of each brief, in their order, whether its text is there without anybody being asked for it."""
         ...
 
+    def awaited(self, briefs: Sequence[Brief], numbers: Sequence[int]) -> Sequence[bool]:
+        """Tell of each brief, in their order, whether its text is asked for and to come: `write` has none for it."""
+        ...
+
     def write(self, briefs: Sequence[Brief], numbers: Sequence[int] | None = None) -> Sequence[Text | None]:
         """Return one text per brief, in their order; None where it must wait for a later run.
 

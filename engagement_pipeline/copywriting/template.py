@@ -86,6 +86,10 @@ class TemplateCopywriter:
         """Tell that every text is."""
         return [True] * len(briefs)
 
+    def awaited(self, briefs: Sequence[Brief], numbers: Sequence[int]) -> list[bool]:
+        """Tell that no text is."""
+        return [False] * len(briefs)
+
     def write(self, briefs: Sequence[Brief], numbers: Sequence[int] | None = None) -> list[Text]:
         """Return one text per brief, in their order; a brief has only one.
 

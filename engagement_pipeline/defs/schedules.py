@@ -44,7 +44,8 @@ def sending_hours(
 ) -> dg.RunRequest | dg.SkipReason:
     """Every quarter of an hour, where an e-mail is due: each user's sending hours are kept in their own time zone.
 
-    Also where a sender that is gone has left something in its hands.
+    Also where a sender that is gone has left something in its hands, or where e-mails are left to be closed because
+    what they say was rejected: their users cannot be written to anew before.
 
     Asks for nothing while too many bounces or complaints have stopped sending: every run would only fail. Nor while a
     run sends, which may take hours: further ones would wait for it, each in a process of its own. Nor for e-mails whose
@@ -52,13 +53,15 @@ def sending_hours(
     """
     if is_going_on(context.instance, send_emails.name):
         return dg.SkipReason("a run is sending already")
+    ledger, campaign = pipeline.ledger, pipeline.settings.campaign
     with pipeline.database.read() as connection:
         if reason := breaker.tripped(connection):
             return dg.SkipReason(f"sending has stopped: {reason}; {breaker.HOW_TO_GO_ON}")
+        are_left = approving.are_left(connection, campaign)
     now = pipeline.now()
-    if pipeline.ledger.due(pipeline.settings.campaign, now, count=1, after=None) or pipeline.ledger.has_leftovers(now):
+    if are_left or ledger.due(campaign, now, count=1, after=None) or ledger.has_leftovers(now):
         return dg.RunRequest()
-    if number := pipeline.ledger.count_unapproved(pipeline.settings.campaign):
+    if number := ledger.count_unapproved(campaign):
         return dg.SkipReason(f"no e-mail is due that may be sent; {approving.in_words(number)}")
     return dg.SkipReason("no e-mail is due")
 

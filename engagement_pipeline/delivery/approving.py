@@ -92,6 +92,11 @@ def close_rejected(
             return closed
 
 
+def are_left(connection: sa.Connection, campaign: str) -> bool:
+    """Tell whether `close_rejected` has something to close: given back by a sender, or written during the rejection."""
+    return connection.execute(statements.waiting_rejected(campaign).limit(1)).first() is not None
+
+
 def count_by_edition(connection: sa.Connection, campaign: str) -> dict[str, dict[Status, int]]:
     """Count a campaign's e-mails by edition and status, the edition with the newest decisions first.
 

@@ -166,8 +166,9 @@ class _DraftWriter:
     def hold_out(self, rows: Sequence[Row]) -> None:
         """Record those held out, as soon as they would have got a draft; after all drafts of the run were written.
 
-        Behind the first of the mailed who has to wait, those wait whose own text would not be there either. Were they
-        recorded at once, they would differ from the mailed by those who come back while their text is waiting.
+        Who would wait for a batch waits for it. Behind the first of the mailed who has to wait, those wait, too, whose
+        own text would not be there either. Were they recorded at once, they would differ from the mailed by those who
+        come back while their text is waiting.
         """
         free = self._without_row(rows)
         self._counts["existing"] += len(rows) - len(free)
@@ -209,11 +210,17 @@ class _DraftWriter:
     def _waiting(self, rows: Sequence[Row]) -> set[str]:
         if self._is_rejected:
             return {row["user_id"] for row in rows}
-        if self._waits_from is None:
-            return set()
-        behind = self._keyed([row for row in rows if _place(row) > self._waits_from])
-        there = self._copywriter.in_hand([brief for *_, brief in behind], [key[1] for _, key, _ in behind])
-        return {user_id for (user_id, *_), is_there in zip(behind, there, strict=True) if not is_there}
+        keyed = self._keyed(rows)
+        briefs, numbers = [brief for *_, brief in keyed], [key[1] for _, key, _ in keyed]
+        awaited, there = self._copywriter.awaited(briefs, numbers), self._copywriter.in_hand(briefs, numbers)
+        return {
+            row["user_id"]
+            for row, is_awaited, is_there in zip(rows, awaited, there, strict=True)
+            if is_awaited or (self._is_behind(row) and not is_there)
+        }
+
+    def _is_behind(self, row: Row) -> bool:
+        return self._waits_from is not None and _place(row) > self._waits_from
 
     def _keyed(self, rows: Sequence[Row]) -> list[tuple[str, _Key, Brief]]:
         """Return each user with the brief and the key of their text."""

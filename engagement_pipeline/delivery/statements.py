@@ -231,15 +231,18 @@ POSTPONE: Final = RELEASE.where(emails.c.email_id == sa.bindparam("p_email_id"))
 COPY_REJECTED: Final = "copy_rejected"
 
 
-def close_rejected(campaign: str, count: int, now: datetime) -> ReturningUpdate[Any]:
-    """Close rows that wait with rejected words and that nobody holds; passes over those that others are taking."""
-    waiting = (
+def waiting_rejected(campaign: str) -> sa.Select[Any]:
+    """Select rows that wait with rejected words and that nobody holds."""
+    return (
         sa.select(emails.c.email_id)
         .where(is_one_of(emails.c.status, statuses.WAITING), emails.c.campaign == campaign)
         .where(REJECTED, emails.c.claimed_by.is_(None))
-        .limit(count)
-        .with_for_update(skip_locked=True)
     )
+
+
+def close_rejected(campaign: str, count: int, now: datetime) -> ReturningUpdate[Any]:
+    """Close such rows; passes over those that others are taking."""
+    waiting = waiting_rejected(campaign).limit(count).with_for_update(skip_locked=True)
     return (
         sa.update(emails)
         .where(emails.c.email_id.in_(waiting))

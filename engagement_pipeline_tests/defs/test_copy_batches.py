@@ -93,9 +93,9 @@ def test_the_refresh_submits_the_sensor_waits_and_a_run_brings_the_drafts(
     assert "submitted: 6 texts" in told["batches"]
     assert "draft" not in house.statuses()
     for _ in range(2):
-        minutes_later(house.clock, 1)
+        minutes_later(house.clock, 5)
         assert house.look() == "no batch to see to"
-    minutes_later(house.clock, 1)
+    minutes_later(house.clock, 5)
     request = house.look()
     assert isinstance(request, dg.RunRequest)
     assert request.tags["batch"].endswith("has ended")
@@ -126,6 +126,7 @@ def test_a_reaction_meanwhile_neither_pays_nor_waits_for_the_others(house: House
 @pytest.mark.parametrize("job", ["refresh_engagement", "collect_copy"])
 def test_while_a_run_is_at_it_none_is_asked_for(house: House, model_server: ModelServer, job: str) -> None:
     house.run("refresh_engagement")
+    minutes_later(house.clock, 5)
     asked = model_server.counts().calls
     run = house.instance.create_run_for_job(house.defs.resolve_job_def(job), status=dg.DagsterRunStatus.STARTED)
     assert house.look() == f"{job} is going on"

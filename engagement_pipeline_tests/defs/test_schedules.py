@@ -8,9 +8,11 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
+from engagement_pipeline.copywriting.approvals import Approval
 from engagement_pipeline.definitions import build_defs
 from engagement_pipeline.defs import schedules
 from engagement_pipeline.delivery import breaker
+from engagement_pipeline.delivery.approving import decide
 from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.users.models import Order, User
@@ -74,6 +76,23 @@ def test_what_a_sender_left_in_its_hands_is_seen_to(
     assert tick(schedules.sending_hours, pipeline, instance)[0] == 1
     assert run_job("send_emails").success
     assert pipeline.ledger.count_by_status(pipeline.settings.campaign) == {"delivered": 1}
+
+
+def test_what_a_sender_gave_back_after_a_rejection_is_seen_to(
+    pipeline: Pipeline, run_job: RunJob, instance: dg.DagsterInstance
+) -> None:
+    pipeline.store.put_users([silent_user(1)], NOW)
+    run_job("refresh_engagement")
+    campaign = pipeline.settings.campaign
+    pipeline.ledger.queue(campaign, NOW)
+    pipeline.ledger.lease(campaign, NOW, 10, None, "another-host:1:aaaa:1", timedelta(minutes=5))
+    decide(pipeline.database, Approval(campaign, pipeline.edition, "rejected", "Ada", "", NOW))
+    assert tick(schedules.sending_hours, pipeline, instance)[0] == 0
+    pipeline.ledger.release("another-host:1:aaaa:1")
+    assert tick(schedules.sending_hours, pipeline, instance)[0] == 1
+    assert run_job("send_emails").success
+    assert pipeline.ledger.count_by_status(campaign) == {"skipped": 1}
+    assert tick(schedules.sending_hours, pipeline, instance) == (0, "no e-mail is due")
 
 
 def test_sending_is_not_asked_for_while_a_person_has_to_look(

@@ -137,6 +137,9 @@ class Boastful:
     def in_hand(self, briefs: Sequence[Brief], numbers: Sequence[int]) -> list[bool]:
         return [True] * len(briefs)
 
+    def awaited(self, briefs: Sequence[Brief], numbers: Sequence[int]) -> list[bool]:
+        return [False] * len(briefs)
+
     def write(self, briefs: Sequence[Brief], numbers: Sequence[int] | None = None) -> list[Text]:
         return [Text(COPY.model_copy(update={"subject": "90% off everything, only today"}), self.name) for _ in briefs]
 
@@ -167,6 +170,8 @@ class Tired:
         self.planned: list[tuple[str, int]] = []
         self.asked: list[tuple[str, int]] = []
         self.written: set[tuple[str, int]] = set()
+        # Interests: what is about them is awaited.
+        self.in_batch: set[str] = set()
 
     def plan(self, wanted: Iterable[tuple[Brief, int]]) -> None:
         assert self.asked == []
@@ -174,6 +179,9 @@ class Tired:
 
     def in_hand(self, briefs: Sequence[Brief], numbers: Sequence[int]) -> list[bool]:
         return [(brief.fingerprint, number) in self.written for brief, number in zip(briefs, numbers, strict=True)]
+
+    def awaited(self, briefs: Sequence[Brief], numbers: Sequence[int]) -> list[bool]:
+        return [not self.in_batch.isdisjoint((*brief.categories, *brief.other_interests)) for brief in briefs]
 
     def write(self, briefs: Sequence[Brief], numbers: Sequence[int] | None = None) -> list[Text | None]:
         keys = [(brief.fingerprint, number) for brief, number in zip(briefs, numbers or [0] * len(briefs), strict=True)]
@@ -262,6 +270,23 @@ def test_the_hold_out_waits_with_those_whose_text_has_to_wait(
     assert rooms.draft(NOW, full=False).held_out == 0
     second = rooms.draft(NOW, full=True, copywriter=Tired(100))
     assert (second.written + second.held_out, second.postponed) == (first.postponed, 0)
+
+
+def test_who_is_held_out_waits_for_a_batch_as_the_mailed_would_though_no_mailed_user_does(
+    con: duckdb.DuckDBPyConnection, database: Database
+) -> None:
+    """In a reaction, most often the only one: whoever else would get the same text must wait for it."""
+    rooms = Rooms(con, database, hold_out_share=0.5)
+    held_out, _ = held_out_and_mailed(rooms, 40)
+    rooms.con.execute("DELETE FROM at_risk_cohorts WHERE decision = 'mail'")
+    wait = {user_id for user_id in held_out if user_id.endswith("3")}
+    writer = Tired(0)
+    writer.in_batch = {"hobby 3"}
+    first = rooms.draft(NOW, full=False, copywriter=writer)
+    assert first.postponed == len(wait) > 0
+    assert set(rooms.parts.rows()) == {*held_out} - wait
+    second = rooms.draft(NOW, full=True, copywriter=Tired(0))
+    assert (second.held_out, second.postponed) == (len(wait), 0)
 
 
 def test_nobody_held_out_waits_where_nobody_mailed_has_to(con: duckdb.DuckDBPyConnection, database: Database) -> None:

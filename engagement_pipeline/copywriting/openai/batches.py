@@ -157,7 +157,7 @@ class BatchStore:
                 if judged.first_answer is not None
             ]
             insert_or_ignore(connection, copy_requests, firsts)
-            _count(connection, batch, [judged for _, judged in kept], now)
+            _count(connection, batch, [judged for _, judged in kept])
         return [judged for _, judged in kept]
 
     def close(self, batch: Batch, state: Literal["collected", "given_up"], reason: str, now: datetime) -> Closed:
@@ -199,7 +199,7 @@ def _text(judged: Judged, copy: Copy) -> StoredText:
     return StoredText(judged.request.key, copy, (), judged.usage, judged.cost_usd)
 
 
-def _count(connection: sa.Connection, batch: Batch, kept: Sequence[Judged], now: datetime) -> None:
+def _count(connection: sa.Connection, batch: Batch, kept: Sequence[Judged]) -> None:
     usage = total((Usage(0, 0), *(judged.usage for judged in kept)))
     connection.execute(
         sa.update(copy_batches)
@@ -209,7 +209,6 @@ def _count(connection: sa.Connection, batch: Batch, kept: Sequence[Judged], now:
             input_tokens=copy_batches.c.input_tokens + usage.input_tokens,
             output_tokens=copy_batches.c.output_tokens + usage.output_tokens,
             cost_usd=copy_batches.c.cost_usd + sum(judged.cost_usd for judged in kept),
-            updated_at=now,
         )
     )
 

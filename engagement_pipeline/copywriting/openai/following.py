@@ -17,7 +17,6 @@ from engagement_pipeline.copywriting.openai.batch_provider import (
     ProviderError,
     RefusedError,
     RemoteBatch,
-    UnclearError,
 )
 from engagement_pipeline.copywriting.openai.batches import UNSENT, Batch, BatchStore, Judged
 from engagement_pipeline.copywriting.openai.budget import BATCH_PRICE, Budget
@@ -91,10 +90,6 @@ class Follower:
             self._submitter.go_on(batch, self._provider)
         except RefusedError as error:
             return self.give_up(batch, f"the provider refuses it ({error})")
-        except UnclearError:
-            # Seen to again after a while, not at once.
-            self._batches.touch(batch, self._now())
-            raise
         return f"{batch.short_name} submitted: {batch.requests:,} texts"
 
     def _look_at(self, batch: Batch) -> str | None:
@@ -114,6 +109,9 @@ class Follower:
                 return self.give_up(batch, f"the provider does not tell what became of it ({code})")
             if batch.state == "submitted":
                 self._end(batch)
+        if batch.state != "cancelling":
+            # Seen to again after a while, not at once.
+            self._batches.touch(batch, self._now())
         return f"{batch.short_name}: no answer from the provider for now ({code})"
 
     def _is_overdue(self, batch: Batch) -> bool:

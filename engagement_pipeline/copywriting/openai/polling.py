@@ -9,7 +9,8 @@ from engagement_pipeline.copywriting.openai.following import PATIENCE
 from engagement_pipeline.platform.settings import Settings
 from engagement_pipeline.platform.sql import Database
 
-# What is left half submitted is seen to by a run of its own, but not again and again while the provider is down.
+# What is left half submitted, or cannot be brought in, is seen to by a run of its own, but not again and again while
+# the provider is down.
 TRIES_AFTER: Final = timedelta(minutes=5)
 
 _ANSWER_SECONDS: Final = 10.0
@@ -29,7 +30,7 @@ def why_collect(settings: Settings, database: Database, now: datetime) -> str | 
     with batch_provider(settings, timeout=_ANSWER_SECONDS, tries_again=0) as provider:
         for batch in batches:
             try:
-                if batch.batch_id is not None and provider.retrieve(batch.batch_id).has_ended:
+                if not _rests(batch, now) and provider.retrieve(batch.batch_id or "").has_ended:
                     return f"{batch.short_name} has ended"
             except GoneError:
                 return f"{batch.short_name} is not known to the provider any more"
@@ -37,6 +38,11 @@ def why_collect(settings: Settings, database: Database, now: datetime) -> str | 
                 # The others would wait as long for nothing.
                 return None
     return None
+
+
+def _rests(batch: Batch, now: datetime) -> bool:
+    """Tell whether there is nothing to look at yet: it is not with the provider, or a run has just seen to it."""
+    return batch.batch_id is None or (batch.state == "submitted" and now - batch.updated_at < TRIES_AFTER)
 
 
 def _known(batch: Batch, now: datetime) -> str | None:

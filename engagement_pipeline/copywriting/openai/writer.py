@@ -89,13 +89,19 @@ class OpenAICopywriter:
 
     def in_hand(self, briefs: Sequence[Brief], numbers: Sequence[int]) -> list[bool]:
         """Tell which texts are kept already."""
-        keys = [self._key(brief, number) for brief, number in zip(briefs, numbers, strict=True)]
+        keys = self._keys(briefs, numbers)
         there = self._store.which_exist(keys)
         return [key in there for key in keys]
 
+    def awaited(self, briefs: Sequence[Brief], numbers: Sequence[int]) -> list[bool]:
+        """Tell which texts an open batch is to bring."""
+        keys = self._keys(briefs, numbers)
+        requested = self._requests.find(keys)
+        return [key in requested and requested[key].is_awaited for key in keys]
+
     def write(self, briefs: Sequence[Brief], numbers: Sequence[int] | None = None) -> list[Text | None]:
         """Return one text per brief; None where the budget ended before it, or where a batch is to bring it."""
-        keys = [self._key(brief, number) for brief, number in zip(briefs, numbers or [0] * len(briefs), strict=True)]
+        keys = self._keys(briefs, numbers or [0] * len(briefs))
         wanted = dict(zip(keys, briefs, strict=True))
         work = _Work(self._store.find(wanted))
         self._reused += len(work.written)
@@ -111,6 +117,9 @@ class OpenAICopywriter:
             asyncio.run(self._write_missing(missing, work))
         texts = {key: self._text(brief, work.written.get(key), work.failed.get(key)) for key, brief in wanted.items()}
         return [texts[key] for key in keys]
+
+    def _keys(self, briefs: Sequence[Brief], numbers: Sequence[int]) -> list[TextKey]:
+        return [self._key(brief, number) for brief, number in zip(briefs, numbers, strict=True)]
 
     def _key(self, brief: Brief, number: int) -> TextKey:
         return TextKey(brief.fingerprint, self._prompt.version, self._settings.model, number)

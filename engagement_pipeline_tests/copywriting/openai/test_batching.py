@@ -4,15 +4,16 @@ import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 import sqlalchemy as sa
 
 from engagement_pipeline.copywriting.brief import Brief
 from engagement_pipeline.copywriting.copy import Copywriter, Text
+from engagement_pipeline.copywriting.openai.batch_provider import BatchProvider, UnclearError
 from engagement_pipeline.copywriting.openai.planning import next_hour
-from engagement_pipeline.copywriting.openai.polling import why_collect
+from engagement_pipeline.copywriting.openai.polling import TRIES_AFTER, why_collect
 from engagement_pipeline.copywriting.openai.requests import Request, RequestStore
 from engagement_pipeline.copywriting.openai.writer import OpenAICopywriter
 from engagement_pipeline.copywriting.tables import copy_batches, copy_requests, copy_texts
@@ -181,6 +182,7 @@ def test_a_reaction_that_meets_an_awaited_text_waits_and_pays_nothing(shop: Shop
     reaction = OpenAICopywriter(settings, BRAND, TemplateCopywriter(BRAND), shop.store, lambda: shop.now)
     assert by_model(reaction.write([*briefs(5), *briefs(6)[5:]])) == [False] * 5 + [True]
     assert reaction.in_hand(briefs(6), [0] * 6) == [False] * 5 + [True]
+    assert reaction.awaited(briefs(6), [0] * 6) == [True] * 5 + [False]
 
 
 def test_texts_that_are_wanted_twice_are_asked_for_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -428,6 +430,7 @@ def test_a_provider_that_does_not_finish_cancelling_is_not_waited_for(shop: Shop
 
 def test_a_batch_that_the_provider_has_lost_is_given_up(shop: Shop) -> None:
     shop.run(briefs(10))
+    shop.now += TRIES_AFTER
     shop.server.trouble("GET", "/v1/batches/*", 404, times=3)
     assert str(shop.why_collect()).endswith("not known to the provider any more")
     writer, texts = shop.run(briefs(10))
@@ -437,6 +440,7 @@ def test_a_batch_that_the_provider_has_lost_is_given_up(shop: Shop) -> None:
 
 def test_a_provider_that_is_silent_for_a_while_loses_nothing(shop: Shop) -> None:
     first, _ = shop.run(briefs(10))
+    shop.now += TRIES_AFTER
     # The sensor tries once, and a run three times.
     shop.server.trouble("GET", "/v1/batches/*", 503, times=4)
     shop.server.trouble("GET", "/v1/files/*/content", 503, times=3)
@@ -448,6 +452,42 @@ def test_a_provider_that_is_silent_for_a_while_loses_nothing(shop: Shop) -> None
     fourth, texts = shop.run(briefs(10))
     assert all(by_model(texts))
     assert_books_are_right(shop, first, second, third, fourth)
+
+
+def test_a_file_that_cannot_be_had_is_tried_every_few_minutes_until_the_time_is_over(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.server.batches_go(answered=6, ends="expired")
+    about = briefs(10)
+    shop.run(about)
+    download = BatchProvider.download
+    had: list[str] = []
+
+    def break_off(provider: BatchProvider, file_id: str, to: IO[bytes]) -> None:
+        """Let the first file through, that of the answers, and no other."""
+        had.append(file_id)
+        if file_id != had[0]:
+            raise UnclearError("status_500")
+        download(provider, file_id, to)
+
+    monkeypatch.setattr(BatchProvider, "download", break_off)
+    shop.now += timedelta(minutes=30)
+    assert str(shop.why_collect()).endswith("has ended")
+    assert by_model(shop.run(about)[1]).count(True) == 6
+    shop.now += TRIES_AFTER - timedelta(minutes=1)
+    assert shop.why_collect() is None
+    shop.now += timedelta(minutes=1)
+    assert str(shop.why_collect()).endswith("has ended")
+    shop.now = NIGHT.replace(hour=11)
+    runs = 0
+    while shop.batches()[0].state != "given_up":
+        shop.now += timedelta(minutes=1)
+        if shop.why_collect():
+            runs += 1
+            _, texts = shop.run(about)
+        assert shop.now < NIGHT.replace(hour=12), "it is waited for without an end"
+    assert all(by_model(texts))
+    assert (runs < 20, shop.count(copy_requests), shop.why_collect()) == (True, 0, None)
 
 
 def test_an_output_file_that_is_gone_costs_its_texts_nothing_but_the_price(shop: Shop) -> None:
