@@ -54,7 +54,12 @@ def sample(
     emit({**asdict(report), **figures}, as_json, lambda: _show_sample(pipeline, report))
 
 
-def approve(edition: Edition = None, by: By = None, note: Note = "", as_json: Json = False) -> None:
+def approve(
+    edition: Annotated[str, typer.Argument(help="As `engagement copy sample` shows it: what you have read.")],
+    by: By = None,
+    note: Note = "",
+    as_json: Json = False,
+) -> None:
     """Let e-mails with these words go. Repeating it changes nothing; a rejection is taken back.
 
     E-mails that a rejection has closed stay closed: the next daily run decides on their users again.

@@ -21,7 +21,7 @@ from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.platform import change_log
 from engagement_pipeline.platform.sql import Database
 
-HOW_TO_GO_ON: Final = "engagement copy sample, then engagement copy approve"
+HOW_TO_GO_ON: Final = "engagement copy sample, then engagement copy approve EDITION"
 
 # Rows closed in one transaction, for which other writers wait.
 _AT_ONCE: Final = 1_000

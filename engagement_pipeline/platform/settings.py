@@ -68,7 +68,7 @@ class CopywritingSettings(_Group):
     price_per_million_input: float = Field(0.40, ge=0, description="US dollars for a million tokens of prompts.")
     price_per_million_output: float = Field(1.60, ge=0, description="US dollars for a million tokens of answers.")
     budget_usd: float | None = Field(
-        None, gt=0, description="Most that one run may cost; what is left over is written by the next daily run."
+        None, gt=0, description="Most that one run may cost; what is left over is written by the next full run."
     )
     budget_tokens: int | None = Field(None, gt=0, description="Most tokens of one run, prompts and answers together.")
     texts_per_brief: int = Field(3, ge=1, le=100, description="Users with equal briefs share this many texts.")
