@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DAGSTER_HOME ?= $(CURDIR)/data/local/dagster
 PORT ?= 3000
+WEB_PORT ?= 8000
 ARGS ?=
 
 .PHONY: help demo dev test test-model lint format bench soak clean
@@ -42,8 +43,8 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 demo: $(VENV)/.installed  ## Run the whole pipeline on the real sample, or on your files: ARGS="--orders my.csv --users my.csv"
 	@DAGSTER_HOME=$(DAGSTER_HOME) $(BIN)/engagement demo $(ARGS)
 
-dev: $(VENV)/.installed  ## Open the Dagster UI, with sensors and schedules running
-	@DAGSTER_HOME=$(DAGSTER_HOME) $(BIN)/engagement dev --port $(PORT)
+dev: $(VENV)/.installed  ## Open dashboard, REST API and the Dagster UI, with sensors and schedules running
+	@DAGSTER_HOME=$(DAGSTER_HOME) $(BIN)/engagement dev --port $(PORT) --web-port $(WEB_PORT)
 
 test: $(VENV)/.installed-dev .venv-aws/.installed chromium  ## Run all tests: fast ones first, then those with real parts, then the browser
 	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)

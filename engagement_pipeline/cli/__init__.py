@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from engagement_pipeline.cli import (
     copy,
-    dagster_home,
     deliveries,
     demo,
+    dev,
     orders,
     preview,
     scoring,
@@ -37,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 demo.register(app)
-dagster_home.register(app)
+dev.register(app)
 orders.register(app)
 scoring.register(app)
 deliveries.register(app)

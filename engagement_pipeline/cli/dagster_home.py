@@ -2,21 +2,13 @@
 
 import os
 import shutil
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from engagement_pipeline.platform.settings import PROJECT_ROOT, Settings, get_settings
+from engagement_pipeline.platform.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
     import dagster as dg
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("dev")(dev)
 
 
 def prepare(settings: Settings) -> Path:
@@ -51,25 +43,6 @@ def end_abandoned_runs(instance: "dg.DagsterInstance") -> int:
         instance.report_run_failed(run, "The run's process has ended without saying so.")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
     return len(abandoned)
-
-
-def dev(
-    port: Annotated[int, typer.Option(help="Port of the Dagster UI on 127.0.0.1.", min=1, max=65535)] = 3000,
-) -> None:
-    """Open the Dagster UI, with sensors and schedules running, until Ctrl-C."""
-    settings = get_settings()
-    home = prepare(settings)
-    settings.incoming_dir.mkdir(parents=True, exist_ok=True)
-    typer.echo(f"Dagster UI:       http://127.0.0.1:{port}")
-    typer.echo(f"Drop files into:  {settings.incoming_dir}")
-    typer.echo(f"Runs are kept in: {home}\n")
-    sys.stdout.flush()
-    # This interpreter's Dagster, whatever the caller's PATH says, without its hint that a tool called `dg` exists too.
-    dagster = [sys.executable, "-W", "ignore:Function `dev_command`", "-m", "dagster"]
-    workspace = str(PROJECT_ROOT / "workspace.yaml")
-    # In this process's place, so that whoever stops it stops Dagster; from its home, whose dagster.yaml it reads.
-    os.chdir(home)
-    os.execv(sys.executable, [*dagster, "dev", "-w", workspace, "--host", "127.0.0.1", "--port", str(port)])  # noqa: S606
 
 
 def _is_ours_alone(home: Path) -> bool:

@@ -1,13 +1,19 @@
 """The web server: the dashboard, the REST API, and what recipients of e-mails and the provider reach."""
 
-from typing import TYPE_CHECKING, Annotated
+import os
+import threading
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from engagement_pipeline.platform.errors import BadInputError
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from engagement_pipeline.pipeline import Pipeline
+
+_FAILURE: Final = 1
 
 
 def register(app: typer.Typer) -> None:
@@ -18,6 +24,7 @@ def register(app: typer.Typer) -> None:
 def web(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8000,
+    until_closed: Annotated[int | None, typer.Option(hidden=True, help="A pipe whose end is this server's.")] = None,
 ) -> None:
     """Serve the dashboard, the REST API, and the links of the e-mails, until Ctrl-C.
 
@@ -35,7 +42,17 @@ def web(
     shown = "127.0.0.1" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host  # noqa: S104 - compared only
     typer.echo(f"Dashboard: http://{shown}:{port}/   API: http://{shown}:{port}/api/docs", err=True)
     # No access log: it would hold the addresses that were asked for, and with them the tokens.
-    uvicorn.run(app, host=host, port=port, access_log=False, server_header=False)
+    server = uvicorn.Server(uvicorn.Config(app, host, port, access_log=False, server_header=False))
+    if until_closed is not None:
+        threading.Thread(target=_stop_when_closed, args=(server, until_closed), daemon=True).start()
+    server.run()
+    if not server.started:
+        raise typer.Exit(_FAILURE)
+
+
+def _stop_when_closed(server: "uvicorn.Server", pipe: int) -> None:
+    os.read(pipe, 1)
+    server.should_exit = True
 
 
 def _check_who_is_let_in(pipeline: "Pipeline", host: str) -> str:

@@ -1,5 +1,6 @@
 """The Dagster UI in a real browser: lineage, an asset, a run, and a reaction that nobody triggered by hand."""
 
+import json
 import os
 import shutil
 import signal
@@ -8,7 +9,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -42,7 +45,12 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
 
 
 @pytest.fixture(scope="module")
-def address(pipeline: Pipeline) -> Iterator[str]:
+def web_port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def address(pipeline: Pipeline, web_port: int) -> Iterator[str]:
     """`engagement dev` on a store that has been through one refresh."""
     now = clock.now()
     pipeline.store.put_users([silent_user(number, days=40 + number, now=now) for number in range(5)], now)
@@ -62,15 +70,18 @@ def address(pipeline: Pipeline) -> Iterator[str]:
         "ENGAGEMENT_GATE__SENDING_HOUR_TO": "24",
         "ENGAGEMENT_GATE__HOLD_OUT_SHARE": "0",
     }
-    command = [sys.executable, "-c", "from engagement_pipeline.cli import main; main()", "dev", "--port", str(port)]
+    entry = "from engagement_pipeline.cli import main; main()"
+    command = [sys.executable, "-c", entry, "dev", "--port", str(port), "--web-port", str(web_port)]
     with (pipeline.settings.data_dir / "dagster.log").open("w") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
-            wait_for(lambda: is_open(port))
+            wait_for(lambda: is_open(port) and is_open(web_port))
             yield f"http://127.0.0.1:{port}"
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(PATIENCE_SECONDS)
+            # The web server was not told: it goes with the process that started it.
+            wait_for(lambda: not is_open(web_port))
 
 
 @pytest.fixture
@@ -128,3 +139,27 @@ def test_a_new_silent_user_is_written_to_with_no_hand_on_it(page: Any, pipeline:
     wait_for(lambda: set(pipeline.settings.outbox_dir.glob("*.eml")) > before)
     page.goto("/runs")
     page.get_by_text("react_to_changes").first.wait_for()
+
+
+def test_whoever_is_written_to_on_request_gets_it_within_seconds(page: Any, pipeline: Pipeline, web_port: int) -> None:
+    def written() -> set[Path]:
+        return set(pipeline.settings.outbox_dir.glob("*.eml"))
+
+    now = clock.now()
+    pipeline.store.put_users([silent_user(98, days=90, now=now)], now)
+    before = written()
+    wait_for(lambda: written() > before)
+    first = written()
+    user_id = silent_user(98, days=90, now=now).user_id
+    asked = Request(
+        f"http://127.0.0.1:{web_port}/api/users/{user_id}/emails",
+        data=json.dumps({"override_cool_down": True}).encode(),
+        headers={"Content-Type": "application/json", "Idempotency-Key": "once"},
+    )
+    with urlopen(asked, timeout=PATIENCE_SECONDS) as answer:
+        email_id = json.load(answer)["email_id"]
+    wait_for(lambda: written() > first)
+    page.goto(f"http://127.0.0.1:{web_port}/emails")
+    page.get_by_role("link", name="Overview").first.wait_for()
+    page.goto(f"http://127.0.0.1:{web_port}/email/{email_id}")
+    page.get_by_text("delivered").first.wait_for()
