@@ -121,10 +121,10 @@ def _queues(state: SystemState, now: datetime) -> Iterator[Metric]:
     queues = {"draft": state.drafts, "queued": state.queued}
     numbers = {name: queue.number for name, queue in queues.items()}
     ages = {name: _age(queue.oldest, now) for name, queue in queues.items()}
-    yield _gauge("engagement_queue_emails", "E-mails that wait, counted to 100,000.", "queue", numbers)
+    yield _gauge("engagement_queue_emails", "E-mails that wait, counted to 10,000.", "queue", numbers)
     yield _gauge("engagement_queue_age_seconds", "Age of the oldest e-mail that waits.", "queue", ages)
     yield GaugeMetricFamily(
-        "engagement_unanswered_changes", "Changes that no run has answered, to 100,000.", state.unanswered_changes
+        "engagement_unanswered_changes", "Changes that no run has answered, to 10,000.", state.unanswered_changes
     )
     yield GaugeMetricFamily("engagement_unknown_emails", "E-mails that nobody can tell of.", state.unknown.number)
     yield GaugeMetricFamily(

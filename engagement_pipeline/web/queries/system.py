@@ -69,7 +69,7 @@ class SystemState:
 
 
 # Counting millions of rows is nothing that a page waits for.
-_COUNTED: Final = 100_000
+_COUNTED: Final = 10_000
 
 
 def system_state(connection: sa.Connection, now: datetime) -> SystemState:
