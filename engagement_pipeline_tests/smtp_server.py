@@ -88,7 +88,9 @@ class SmtpServer:
         return self
 
     def _listening_socket(self) -> socket.socket:
-        listening = socket.create_server((self.host, 0))
+        # asyncio lets answers go at once (no Nagle) only on sockets that say by themselves that they are TCP.
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listening.bind((self.host, 0))
         # Otherwise a whole message fits in it: who hangs up in the middle would be noticed after the final dot, or not.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
         return listening

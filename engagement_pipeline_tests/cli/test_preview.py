@@ -1,6 +1,7 @@
 """`engagement preview` in processes of its own: what it prints, where the page is, and who may read it."""
 
 import json
+import shutil
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -11,16 +12,22 @@ from engagement_pipeline_tests.cli.test_cli import engagement
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with one user, and a warehouse that nobody could open."""
+    folder = tmp_path_factory.mktemp("shop")
     day = (datetime.now(timezone.utc) - timedelta(days=90)).date()
-    (tmp_path / "users.csv").write_text("user_id,email,name,consent\nu1,u1@example.com,Ada Lovelace,true\n")
-    (tmp_path / "orders.csv").write_text(f"order_id,user_id,ordered_at,total_value,item_count\no1,u1,{day},20,1\n")
+    (folder / "users.csv").write_text("user_id,email,name,consent\nu1,u1@example.com,Ada Lovelace,true\n")
+    (folder / "orders.csv").write_text(f"order_id,user_id,ordered_at,total_value,item_count\no1,u1,{day},20,1\n")
     for what in ("users", "orders"):
-        assert engagement(tmp_path, "import", what, f"{what}.csv").returncode == 0
-    (tmp_path / "local" / "warehouse.duckdb").write_text("in somebody else's hands")
-    return tmp_path
+        assert engagement(folder, "import", what, f"{what}.csv").returncode == 0
+    (folder / "local" / "warehouse.duckdb").write_text("in somebody else's hands")
+    return folder
+
+
+@pytest.fixture
+def shop(opened: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(opened, tmp_path / "shop")
 
 
 def test_the_email_is_printed_and_its_page_is_for_this_account_alone(shop: Path) -> None:

@@ -114,7 +114,7 @@ def answer_in(body: Any, most: Callable[[], Usage]) -> Answer | None:
         usage = Usage(int(counted["prompt_tokens"]), int(counted["completion_tokens"])) if counted else most()
         content, refusal = message.get("content"), message.get("refusal")
         return Answer(_text(content), _text(refusal), str(choice.get("finish_reason")), usage)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError):
         return None
 
 

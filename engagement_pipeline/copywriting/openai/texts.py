@@ -19,7 +19,9 @@ _KEEP_SQLITE: Final = Prepared(sqlite.insert(copy_texts).on_conflict_do_nothing(
 _KEEP_POSTGRESQL: Final = Prepared(postgresql.insert(copy_texts).on_conflict_do_nothing())
 _FORGET: Final = Prepared(
     sa.delete(copy_requests).where(
-        *(column == sa.bindparam(f"p_{column.name}") for column in copy_requests.primary_key.columns)
+        *(column == sa.bindparam(f"p_{column.name}") for column in copy_requests.primary_key.columns),
+        # One that a batch has taken up meanwhile is the batch's: its answer is paid for, and has to be counted.
+        copy_requests.c.batch_key.is_(None),
     )
 )
 

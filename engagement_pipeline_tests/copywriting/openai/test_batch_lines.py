@@ -114,6 +114,12 @@ def test_an_answer_that_nobody_has_counted_costs_the_most() -> None:
     assert answer.usage == MOST
 
 
+def test_a_count_that_is_no_number_makes_it_no_answer() -> None:
+    line = read_line(result(response={"status_code": 200, "body": completion(usage=None)}))
+    line.body["usage"] = json.loads('{"prompt_tokens": 1e999, "completion_tokens": 3}')
+    assert answer_in(line.body, lambda: MOST) is None
+
+
 @settings(deadline=None)
 @given(ANY_JSON)
 def test_nothing_that_a_provider_may_say_raises(said: Any) -> None:

@@ -134,6 +134,14 @@ def test_a_text_that_is_kept_needs_no_request_any_more(database: Database) -> No
     assert [one.key for one in RequestStore(database).read()] == [asked[1].key, asked[2].key]
 
 
+def test_what_a_batch_has_taken_up_meanwhile_stays_its_own(database: Database) -> None:
+    """A preview may have begun to write while the run put the batch together: what the batch costs is to be counted."""
+    batch, asked = prepared(database, 1)
+    TextStore(database).keep(StoredText(asked[0].key, copy(), (), Usage(7, 7), 0.7), NOW, was_requested=True)
+    assert len(BatchStore(database).take(batch, [judged(asked[0])], LATER)) == 1
+    assert row(database).answers == 1
+
+
 def test_a_closed_batch_stays_closed(database: Database) -> None:
     store = BatchStore(database)
     batch, asked = prepared(database, 2)
