@@ -74,7 +74,8 @@ def test_no_token_and_no_address_is_in_the_log(shop: Shop, server: Server) -> No
     server.ask("POST", "/unsubscribe", b"x" * (MOST_BYTES + 1))
     log = server.log.read_text()
     assert "Uvicorn running on" in log
-    assert "token" not in log
+    assert "token=" not in log
+    assert shop.token("unsubscribe") not in log
     assert "@" not in log
     assert shop.token("open") not in log
 
