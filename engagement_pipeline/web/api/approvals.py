@@ -1,9 +1,22 @@
 """What a campaign says, where somebody has to agree first."""
 
-from fastapi import APIRouter
+from typing import Annotated
 
-from engagement_pipeline.web.api.calls import NoParameters, Reader
-from engagement_pipeline.web.api.models.approvals import Approvals, DecidedAnswer, WaitingAnswer
+from fastapi import APIRouter, Path
+
+from engagement_pipeline.copywriting.approvals import Approval
+from engagement_pipeline.delivery.approving import count_by_edition, decide
+from engagement_pipeline.platform.errors import BadInputError
+from engagement_pipeline.web.api.calls import NoParameters, Reader, Writer
+from engagement_pipeline.web.api.described import problems
+from engagement_pipeline.web.api.models.approvals import (
+    Approvals,
+    DecidedAnswer,
+    Decision,
+    VerdictAnswer,
+    WaitingAnswer,
+)
+from engagement_pipeline.web.api.problems import invalid, not_found
 from engagement_pipeline.web.queries.approvals import decided_editions, waiting_editions
 
 router = APIRouter(prefix="/api/approvals", tags=["E-mails"])
@@ -21,4 +34,35 @@ def list_(call: Reader, _: NoParameters) -> Approvals:
         needed=settings.needs_approval,
         waiting=[WaitingAnswer.model_validate(each) for each in waiting],
         decided=[DecidedAnswer.model_validate(each) for each in decided],
+    )
+
+
+@router.put("/{edition}", operation_id="decide_on_edition", responses=problems(404))
+def put(
+    call: Writer,
+    _: NoParameters,
+    edition: Annotated[str, Path(pattern=r"^[A-Za-z0-9]{1,16}$", description="As the list names it.")],
+    decision: Decision,
+) -> VerdictAnswer:
+    """Approve or reject an edition, for all of its e-mails.
+
+    Rejecting closes those that wait. Repeating changes nothing.
+    """
+    database, campaign = call.pipeline.database, call.pipeline.settings.campaign
+    with database.read() as connection:
+        if edition not in count_by_edition(connection, campaign):
+            raise not_found("edition")
+    try:
+        note = " ".join(decision.note.split())
+        approval = Approval(campaign, edition, decision.verdict, call.session.actor, note, call.now)
+    except BadInputError as error:
+        raise invalid("note", "invalid", str(error)) from None
+    decided = decide(database, approval)
+    with database.write() as connection:
+        call.by.record(connection, f"copy.{decision.verdict}", "edition", edition, {"campaign": campaign})
+    return VerdictAnswer(
+        decided=DecidedAnswer.model_validate(decided.approval),
+        closed=decided.closed,
+        waiting=decided.waiting,
+        emailed=decided.emailed,
     )

@@ -193,3 +193,21 @@ def test_what_waits_for_approval(api_shop: Shop, api: TestClient) -> None:
     assert [(each["edition"], each["number"]) for each in body["waiting"]] == [("e1", 1)]
     assert body["waiting"][0]["samples"][0]["subject"] == "It has been a while, {{first_name}}"
     assert (body["decided"], body["needed"]) == ([], False)
+
+
+def test_an_edition_is_decided_on(api_shop: Shop, api: TestClient) -> None:
+    with api_shop.database.write() as connection:
+        waits = {"status": "draft", "campaign": api_shop.pipeline.settings.campaign, "edition": "0123abcd4567"}
+        connection.execute(sa.update(emails).where(emails.c.email_id == "4" * 32).values(waits))
+    [waiting] = [each for each in api.get("/api/approvals").json()["waiting"] if each["edition"] == "0123abcd4567"]
+    path = "/api/approvals/0123abcd4567"
+    assert api.put(path, json={"verdict": "maybe"}).status_code == 422
+    assert api.put(path, json={"verdict": "approved", "note": "ada@example.com"}).status_code == 422
+    assert api.put("/api/approvals/ffffffffffff", json={"verdict": "approved"}).status_code == 404
+    approved = api.put(path, json={"verdict": "approved", "note": "reads well"}).json()
+    assert (approved["decided"]["verdict"], approved["decided"]["decided_by"]) == ("approved", "shop")
+    assert (approved["waiting"], approved["closed"]) == (waiting["number"], 0)
+    rejected = api.put(path, json={"verdict": "rejected"}).json()
+    assert (rejected["waiting"], rejected["closed"]) == (0, waiting["number"])
+    assert [row["action"] for row in api_shop.rows(audit_log)] == ["copy.approved", "copy.rejected"]
+    assert {row["status"] for row in api_shop.rows(emails) if row["edition"] == "0123abcd4567"} == {"skipped"}

@@ -29,7 +29,7 @@ WRONG = [
     "egp_" + "x" * 43,
     "Bearer ' OR 1=1 --",
 ]
-IDS = {"user_id": "u1", "order_id": "o1", "email_id": "2" * 32, "address_key": "a" * 64}
+IDS = {"edition": "0123abcd4567", "user_id": "u1", "order_id": "o1", "email_id": "2" * 32, "address_key": "a" * 64}
 
 
 @pytest.fixture

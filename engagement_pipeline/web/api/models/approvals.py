@@ -2,7 +2,10 @@
 
 from datetime import datetime
 
-from engagement_pipeline.web.api.models.common import Given
+from pydantic import ConfigDict, Field
+
+from engagement_pipeline.copywriting.approvals import Verdict
+from engagement_pipeline.web.api.models.common import Given, Note, Taken
 
 
 class SampleAnswer(Given):
@@ -40,3 +43,21 @@ class Approvals(Given):
     needed: bool
     waiting: list[WaitingAnswer]
     decided: list[DecidedAnswer]
+
+
+class Decision(Taken):
+    """What somebody decides about an edition."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"verdict": "approved", "note": "reads well"}]})
+
+    verdict: Verdict
+    note: Note = Field("", description="Why; without a name or an address.")
+
+
+class VerdictAnswer(Given):
+    """The verdict that stands, and the e-mails with these words."""
+
+    decided: DecidedAnswer
+    closed: int = Field(description="That waited, and were closed by this.")
+    waiting: int = Field(description="That may go now; of a rejected edition: that a sender holds.")
+    emailed: int = Field(description="That had gone out before.")
