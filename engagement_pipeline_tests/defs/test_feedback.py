@@ -79,8 +79,8 @@ class TestWithAQueue:
             client.send_message(QueueUrl=url, MessageBody=body)
         result = run_job("collect_feedback")
         assert result.success
-        [event] = result.get_asset_materialization_events()
-        metadata = event.materialization.metadata
+        materialized = {event.asset_key: event for event in result.get_asset_materialization_events()}
+        metadata = materialized[dg.AssetKey("email_events")].materialization.metadata
         assert (metadata["from_the_queue_taken"].value, metadata["from_the_queue_set_aside"].value) == (2, 1)
         with pipeline.warehouse(read_only=True) as con:
             statuses = dict(con.execute("SELECT email_id, status FROM email_deliveries").fetchall())
