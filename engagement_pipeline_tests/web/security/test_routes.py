@@ -150,21 +150,21 @@ def test_use_is_noted_after_the_answer_and_once_an_hour(shop: Shop) -> None:
 
 
 def test_who_asks_too_often_is_told_when_to_come_back(shop: Shop) -> None:
-    slow = Shop(shop.database, shop.settings.data_dir, web=WebSettings(requests_per_second=5))
+    # One in a hundred seconds: however slow the machine, no second one comes due meanwhile.
+    slow = Shop(shop.database, shop.settings.data_dir, web=WebSettings(requests_per_second=0.01))
     one, other = slow.client(slow.token("one")), slow.client(slow.token("two"))
-    answers = [one.get("/api/system") for _ in range(30)]
-    assert answers[0].status_code == 200
-    assert answers[-1].status_code == 429
-    assert int(answers[-1].headers["retry-after"]) >= 1
+    answers = [one.get("/api/system") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 429, 429]
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 100
     assert answers[-1].headers["content-type"] == "application/problem+json"
     assert other.get("/api/system").status_code == 200
 
 
 def test_who_guesses_is_slowed_down_and_who_knows_is_not(shop: Shop) -> None:
-    slow = Shop(shop.database, shop.settings.data_dir, web=WebSettings(requests_per_second=50))
+    slow = Shop(shop.database, shop.settings.data_dir, web=WebSettings(requests_per_second=1))
     token = slow.token()
-    guesses = [slow.client("egp_" + "x" * 43).get("/api/users").status_code for _ in range(30)]
-    assert (guesses[0], guesses[-1]) == (401, 429)
+    guesses = [slow.client("egp_" + "x" * 43).get("/api/users").status_code for _ in range(3)]
+    assert guesses == [401, 429, 429]
     assert slow.client().post("/login", data={"token": "x"}).status_code == 429
     assert slow.client(token).get("/api/users").status_code == 200
 
