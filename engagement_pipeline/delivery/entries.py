@@ -68,6 +68,75 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class StoredEmail:
+    """A ledger row as it is: one field per column of the `emails` table.
+
+    Attributes:
+        step: the how-manieth row of the user in the campaign; 0 for a row from before there were steps.
+        copy: what it says, with placeholders; None for the hold-out.
+        attempts: how often it was handed over.
+        claimed_by: the sender that holds it.
+        sent_at: when it was handed over, by the sender's word or else by what was reported.
+    """
+
+    email_id: str
+    user_id: str
+    address_key: str
+    campaign: str
+    step: int
+    status: Status
+    reason: str | None
+    score: float
+    band: str
+    value_at_risk: float
+    variant: str | None
+    copy: Mapping[str, Any] | None
+    copywriter: str | None
+    provenance: Mapping[str, Any] | None
+    edition: str | None
+    last_day: date | None
+    attempts: int
+    claimed_by: str | None
+    claimed_until: datetime | None
+    not_before: datetime | None
+    provider: str | None
+    provider_message_id: str | None
+    decided_at: datetime
+    created_at: datetime
+    sent_at: datetime | None
+    updated_at: datetime
+    requested_by: str | None
+    overrides: Sequence[str] | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What events, together, say of one e-mail.
+
+    Attributes:
+        email_id: our id.
+        status: the gravest that was reported; None where what was reported says nothing of it.
+        moments: every moment at which an event says that it was on its way, those known before among them. They date a
+            row that no sender has dated.
+        provider_message_id: what the provider calls it, where an event says so.
+    """
+
+    email_id: str
+    status: Status | None
+    moments: Sequence[datetime] = ()
+    provider_message_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A row as it was read, with the status that follows from its events; `moments` as in `Report`."""
+
+    row: StoredEmail
+    status: Status
+    moments: Sequence[datetime] = ()
+
+
+@dataclass(frozen=True)
 class AddressFacts:
     """What the ledger knows of an address, over all users that share it."""
 

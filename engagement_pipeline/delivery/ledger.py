@@ -15,15 +15,27 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from engagement_pipeline.copywriting import approvals
+from engagement_pipeline.copywriting.approvals import Approval
 from engagement_pipeline.delivery import bookkeeping, statements
 from engagement_pipeline.delivery.approving import close_rejected
-from engagement_pipeline.delivery.entries import AddressFacts, Entry, NewEmail, Outcome, Recovery, Ticket
+from engagement_pipeline.delivery.entries import (
+    AddressFacts,
+    Correction,
+    Entry,
+    NewEmail,
+    Outcome,
+    Recovery,
+    Report,
+    StoredEmail,
+    Ticket,
+)
 from engagement_pipeline.delivery.feedback import intake
 from engagement_pipeline.delivery.mailer import Mailer
 from engagement_pipeline.delivery.statuses import OPEN, WAITING, Status
 from engagement_pipeline.delivery.tables import emails, suppressions
 from engagement_pipeline.delivery.workers import is_gone
 from engagement_pipeline.platform import change_log
+from engagement_pipeline.platform.audit import AuditEntry
 from engagement_pipeline.platform.change_log import Change
 from engagement_pipeline.platform.sql import Database
 
@@ -105,6 +117,81 @@ class Ledger(Protocol):
 
         Returns:
             How many have expired now.
+        """
+
+    def get_emails(self, email_ids: Iterable[str]) -> dict[str, StoredEmail]:
+        """Return the rows of these ids that there are, as they are now."""
+
+    def emails_of(self, user_id: str) -> list[StoredEmail]:
+        """Return a user's rows of every campaign and status, the newest first."""
+
+    def named(self, provider_message_ids: Collection[str]) -> dict[str, str]:
+        """Return our ids of the e-mails that a provider calls by these names; names of none are absent."""
+
+    def request(self, email: NewEmail, now: datetime, audit: AuditEntry | None = None) -> bool:
+        """Put an e-mail that somebody asks for in the queue, with the entry.
+
+        Returns:
+            False where the user has a row at this step by now; nothing was written.
+        """
+
+    def decide(self, approval: Approval, audit: AuditEntry | None = None) -> Approval | None:
+        """Let a verdict on words stand, with the entry; return the one that stood before, or None.
+
+        Where the verdict is the same as before, the one before stays as it is. From the moment at which a rejection
+        stands, no row that says these words is marked `sending`.
+        """
+
+    def has_rejected(self, campaign: str) -> bool:
+        """Tell whether `close_rejected` has something to close: given back by a sender, or written meanwhile."""
+
+    def close_rejected(self, campaign: str, count: int, now: datetime) -> int:
+        """Close up to `count` drafts and queued rows whose words were rejected; return how many.
+
+        Passes over those that a sender holds: it gives them back, as it may not mark them.
+        """
+
+    def report(self, reports: Sequence[Report], now: datetime, audit: AuditEntry | None = None) -> None:
+        """Take in what events say of rows, each at most once in a call, and what follows from it for users' touches.
+
+        A status moves forward only (`may_become`). A moment of sending that the sender has recorded stays; else it is
+        the earliest of the report's, and none for a row that, in the end, was not sent. A claim stays: its holder
+        learns by itself that the row has moved. A provider's id that is known stays. Repeating it changes nothing.
+
+        Args:
+            reports: of e-mails that the ledger has; others are passed over.
+            now: the moment of the change.
+            audit: of the person whose word it is, where it is one's.
+        """
+
+    def correct(self, corrections: Sequence[Correction], now: datetime) -> int:
+        """Give rows another status, forward or not, unless they have moved or were dated since they were read.
+
+        Moments of sending and users' touches follow as in `report`. Returns how many rows were changed.
+        """
+
+    def close_waiting(self, user_id: str, reason: str, now: datetime) -> None:
+        """Skip all rows of a user that wait, also out of a sender's hands, but for those marked `sending`."""
+
+    def anonymise(
+        self,
+        user_id: str,
+        pseudonym: str,
+        email_ids: Mapping[str, str],
+        address_keys: Mapping[str, str],
+        now: datetime,
+    ) -> None:
+        """Give a user's rows, none of which is in a sender's hands, ids that lead to nobody.
+
+        A provider's id that is made of the former one goes. Whatever else the store keeps by a former id or address,
+        but for suppressions, goes too. Repeating it after a crash finishes it.
+
+        Args:
+            user_id: whose rows.
+            pseudonym: takes the user's place.
+            email_ids: the new ids by the former ones; a row that is not named keeps everything.
+            address_keys: likewise.
+            now: the moment of the change.
         """
 
 

@@ -4,15 +4,16 @@ Reasons and sources are codes, not texts: they are shown in logs, metadata and t
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 import sqlalchemy as sa
 
 from engagement_pipeline.delivery.tables import suppressions
 from engagement_pipeline.platform import change_log
+from engagement_pipeline.platform.audit import AuditEntry
 from engagement_pipeline.platform.change_log import Change
 from engagement_pipeline.platform.sql import upsert
 from engagement_pipeline.users.addresses import address_key
@@ -38,6 +39,32 @@ class Suppression:
     reason: str
     source: str
     suppressed_at: datetime
+
+
+class Suppressions(Protocol):
+    """The list as it is now: what decides reads here. Lists and counts of it read the SQL table."""
+
+    def find(self, address_keys: Iterable[str]) -> dict[str, Suppression]:
+        """Return the entries of these addresses; those that are not on the list are absent."""
+
+    def add(self, entries: Sequence[Suppression], now: datetime, audit: AuditEntry | None = None) -> int:
+        """Put addresses on the list; return how many are new there. The entry is written where any is.
+
+        What is on the list stays as it is, except a habit that the rule has found (`HABIT`, `RULE`): any other entry
+        takes its place. Where an address occurs twice, the first entry counts, by the same rule.
+        """
+
+    def worsen(self, entry: Suppression, milder: Collection[str], now: datetime) -> bool:
+        """Give an address that is on the list for one of the milder reasons this reason and source; tell whether."""
+
+    def add_erased(self, address_key: str, now: datetime) -> bool:
+        """Put the address of somebody who is being erased on the list for good; tell whether anything has changed.
+
+        From then on nothing replaces the entry, whatever was there before.
+        """
+
+    def remove(self, seen: Suppression, now: datetime, audit: AuditEntry | None = None) -> bool:
+        """Take an entry off the list and write the audit's; False where it is gone, or of another reason or source."""
 
 
 def key_of(address_or_key: str, secret: str) -> str:

@@ -4,8 +4,9 @@ Rows are only ever added. Erasing a person replaces the person's id in `entity_i
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
@@ -28,6 +29,44 @@ audit_log = sa.Table(
     sa.Index("ix_audit_log_entity_entity_id", "entity", "entity_id"),
     sqlite_autoincrement=True,
 )
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """One write by a person or a program.
+
+    A write that has an entry takes it as a parameter, so that the store that makes the change keeps both or neither.
+
+    Attributes:
+        actor: the name of a token, `cli`, or `local`.
+        action: what was done, such as `user.created`.
+        entity: what it was done to, such as `user`.
+        entity_id: which one; a user's id where the entity is `user`.
+        details: names of fields, flags and numbers; never an address or a name.
+        happened_at: the moment.
+        request_id: names the request that asked for it, where there was one.
+    """
+
+    actor: str
+    action: str
+    entity: str
+    entity_id: str
+    details: Mapping[str, Any]
+    happened_at: datetime
+    request_id: str | None = None
+
+
+class Audit(Protocol):
+    """Where entries go that no other store's write carries, and what an erasure does to all of them."""
+
+    def record(self, entry: AuditEntry) -> None:
+        """Record a look at personal data, or a change of what the system keeps for itself, such as a token."""
+
+    def rename(self, entity: str, names: Mapping[str, str]) -> None:
+        """Give each id of an entity another name, wherever it stands: whoever had it has been erased.
+
+        Repeating it changes nothing.
+        """
 
 
 def record(

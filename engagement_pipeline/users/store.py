@@ -1,12 +1,14 @@
 """Users and orders in the operational store; each change is logged in the transaction that makes it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 import sqlalchemy as sa
 
 from engagement_pipeline.platform import change_log, facts
+from engagement_pipeline.platform.audit import AuditEntry
 from engagement_pipeline.platform.change_log import Change
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users import rejects
@@ -26,6 +28,100 @@ from engagement_pipeline.users.writing import (
 )
 
 __all__ = ["SqlUserStore", "StoredUser", "Touches", "UnknownUserError", "WriteCounts", "record_touches", "remove_user"]
+
+
+AuditOfOrders = Callable[[WriteCounts], Sequence[AuditEntry]]
+
+
+class UserStore(Protocol):
+    """Users and orders as they are now: what decides reads here. Lists and searches read the SQL tables."""
+
+    def put_users(self, batch: Sequence[User], now: datetime) -> WriteCounts:
+        """Write descriptions of users, each replacing what the store knew; what is the same already is left alone.
+
+        Orders and touches of a user stay. Where an id occurs twice, the later record wins.
+
+        Raises:
+            SecretKeyChangedError: the store was made with another secret key.
+        """
+
+    def create_user(self, user: User, now: datetime, audit: AuditEntry | None = None) -> StoredUser:
+        """Write a new user, with the entry.
+
+        Raises:
+            AlreadyThereError: there is one of this id; nothing was written.
+            SecretKeyChangedError: the store was made with another secret key.
+        """
+
+    def change_user(self, user: User, version: int, now: datetime, audit: AuditEntry | None = None) -> StoredUser:
+        """Replace what the shop says of a user; where it says the same as before, neither it nor the entry is written.
+
+        Args:
+            user: what the shop says now.
+            version: the one that was looked at.
+            now: the moment of the change.
+            audit: who says so.
+
+        Raises:
+            NotThereError: there is no such user.
+            ChangedMeanwhileError: it is of another version by now.
+            SecretKeyChangedError: the store was made with another secret key.
+        """
+
+    def delete_user(
+        self, user_id: str, now: datetime, *, version: int | None = None, audit: AuditEntry | None = None
+    ) -> bool:
+        """Delete a user with all orders, and write the entry; False where there is no such user.
+
+        Orders that are left of a user who is gone are deleted, too.
+
+        Args:
+            user_id: which.
+            now: the moment of the change.
+            version: the one that was looked at; None: whatever it is.
+            audit: who deletes it.
+
+        Raises:
+            ChangedMeanwhileError: it is of another version by now.
+        """
+
+    def put_orders(self, batch: Sequence[Order], now: datetime, audit: AuditOfOrders | None = None) -> WriteCounts:
+        """Write orders, all or none, and bring the aggregates of their users up to date.
+
+        Where an id occurs twice, the later record wins; an order that the store holds already changes nothing.
+
+        Args:
+            batch: the orders.
+            now: the moment of the change.
+            audit: makes the entries, also where nothing has changed.
+
+        Raises:
+            UnknownUserError: names every user of the batch that the store does not know.
+        """
+
+    def get_user(self, user_id: str) -> StoredUser | None:
+        """Return a user, or None."""
+
+    def get_users(self, user_ids: Iterable[str]) -> list[StoredUser]:
+        """Return the users of these ids that the store knows, in no particular order."""
+
+    def user_ids_at(self, address_keys: Iterable[str]) -> Mapping[str, frozenset[str]]:
+        """Return who has each of these addresses now; addresses of nobody are absent."""
+
+    def get_orders(self, order_ids: Iterable[str]) -> list[Order]:
+        """Return the orders of these ids that the store knows, in no particular order."""
+
+    def orders_of(self, user_id: str) -> list[Order]:
+        """Return a user's orders of every status, oldest first."""
+
+    def known_user_ids(self, user_ids: Iterable[str]) -> set[str]:
+        """Return those of the ids that belong to a user."""
+
+    def record_rejects(self, batch: Sequence[rejects.Reject], now: datetime) -> int:
+        """Record rejected records; return how many were not known yet."""
+
+    def remember(self, name: str, value: str) -> str:
+        """Keep a small fact unless one of that name is kept already; return the one that stands."""
 
 
 class SqlUserStore:

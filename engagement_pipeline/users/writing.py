@@ -54,6 +54,18 @@ class UnknownUserError(BadInputError):
         super().__init__(f"orders of unknown users: {', '.join(sorted(self.user_ids)[:10])}")
 
 
+class AlreadyThereError(Exception):
+    """There is a user of this id."""
+
+
+class NotThereError(Exception):
+    """There is no user of this id."""
+
+
+class ChangedMeanwhileError(Exception):
+    """The user is not of the version that the change was meant for."""
+
+
 @dataclass(frozen=True)
 class WriteCounts:
     """What became of the records of a batch. One that a later one of the same id overtakes counts as unchanged."""

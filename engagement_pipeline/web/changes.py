@@ -10,22 +10,19 @@ import sqlalchemy as sa
 from engagement_pipeline.platform import audit, change_log
 from engagement_pipeline.users.models import Order, User
 from engagement_pipeline.users.rows import StoredUser, described
-from engagement_pipeline.users.writing import WriteCounts, remove_user, users_of, write_orders, write_users
+from engagement_pipeline.users.writing import (
+    AlreadyThereError,
+    ChangedMeanwhileError,
+    NotThereError,
+    WriteCounts,
+    remove_user,
+    users_of,
+    write_orders,
+    write_users,
+)
 
 # So many ids of a batch stand in the audit log one by one.
 _NAMED_ORDERS: Final = 20
-
-
-class AlreadyThereError(Exception):
-    """There is a user of this id."""
-
-
-class NotThereError(Exception):
-    """There is no user of this id."""
-
-
-class ChangedMeanwhileError(Exception):
-    """The user is not of the version that the change was meant for."""
 
 
 @dataclass(frozen=True)
