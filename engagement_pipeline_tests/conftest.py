@@ -14,7 +14,11 @@ from engagement_pipeline.migrations import upgrade
 from engagement_pipeline.platform import warehouse
 from engagement_pipeline.platform.sql import Database
 
-pytest_plugins = ["engagement_pipeline_tests.servers", "engagement_pipeline_tests.side_by_side"]
+pytest_plugins = [
+    "engagement_pipeline_tests.servers",
+    "engagement_pipeline_tests.dynamodb",
+    "engagement_pipeline_tests.side_by_side",
+]
 
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=timezone.utc)
 

@@ -141,6 +141,40 @@ class SesSettings(_Group):
     feedback_topic_arn: str = Field("", description="The only SNS topic from which events are taken.")
 
 
+class DynamoSettings(_Group):
+    """Tables that are the system of record on AWS (`platform/dynamodb_tables.py`); none: the operational store is."""
+
+    users_table: str = ""
+    orders_table: str = ""
+    emails_table: str = ""
+    addresses_table: str = ""
+    audit_table: str = ""
+    changes_queue_url: str = Field("", description="SQS queue of what changed in the tables: the consumer's.")
+    consent_when_missing: bool = Field(
+        False, description="Whether users of an earlier table, which says nothing of it, have agreed to be written to."
+    )
+
+    @property
+    def tables(self) -> dict[str, str]:
+        """The names of the tables in the account, by ours."""
+        names = ("users", "orders", "emails", "addresses", "audit")
+        return {name: str(getattr(self, f"{name}_table")) for name in names}
+
+    @property
+    def is_set(self) -> bool:
+        """Whether DynamoDB is the system of record."""
+        return bool(self.users_table)
+
+    @model_validator(mode="after")
+    def _tables_are_complete(self) -> "DynamoSettings":
+        missing = [name for name, called in self.tables.items() if not called]
+        if missing and len(missing) < len(self.tables):
+            raise ValueError(f"all tables or none: {', '.join(f'{name}_table' for name in missing)} missing")
+        if self.changes_queue_url and missing:
+            raise ValueError("changes_queue_url needs the tables")
+        return self
+
+
 class SmtpSettings(_Group):
     """Any SMTP server."""
 
@@ -222,6 +256,7 @@ class Settings(BaseSettings):
     )
     delivery: DeliverySettings = DeliverySettings()
     ses: SesSettings = SesSettings()
+    dynamodb: DynamoSettings = DynamoSettings()
     smtp: SmtpSettings = SmtpSettings()
     web: WebSettings = WebSettings()
     aws_region: str = Field("", description="Empty: where boto3 finds it.")
