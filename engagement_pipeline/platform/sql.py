@@ -68,16 +68,30 @@ class Database:
         self._may_write = self.engine.execution_options(may_write=True)
         # SQLite has one writer at a time and lets others poll; threads of one process wait here, and wake at once.
         self._one_writer = threading.Lock() if self.is_sqlite else nullcontext()
+        self._of_this_thread = threading.local()
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """Open a transaction that commits at the end and rolls back on any exception."""
+        """Open a transaction that commits at the end and rolls back on any exception.
+
+        Within one of the same thread it is a part of that: it stands or falls with the whole. So what several stores
+        write can be one transaction as far as they lie in this database, without any of them knowing of the others.
+        """
+        outer = self._writing()
+        if outer is not None:
+            with outer.begin_nested():
+                yield outer
+            return
         with self._one_writer, self._may_write.begin() as connection:
-            yield connection
+            self._of_this_thread.connection = connection
+            try:
+                yield connection
+            finally:
+                self._of_this_thread.connection = None
 
     @contextmanager
     def write_lean(self) -> Iterator["LeanTransaction"]:
-        """Open a transaction like `write` for statements that are prepared, at a third of the cost."""
+        """Open a transaction like `write` for statements that are prepared, at a third of the cost; a whole one."""
         with self._one_writer:
             pooled = self.engine.raw_connection()
             try:
@@ -93,9 +107,16 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """Open a consistent snapshot."""
+        """Open a consistent snapshot; within a writing transaction of the same thread, see what that has written."""
+        outer = self._writing()
+        if outer is not None:
+            yield outer
+            return
         with self.engine.connect() as connection, connection.begin():
             yield connection
+
+    def _writing(self) -> sa.Connection | None:
+        return getattr(self._of_this_thread, "connection", None)
 
     def maintain(self, statement: str) -> tuple[Any, ...] | None:
         """Run what SQLite allows in no transaction, such as VACUUM; return the first row of its answer, if any.

@@ -1,6 +1,7 @@
 """The operational store's engine: moments in UTC, transactions whole, two writers without an error."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -43,6 +44,46 @@ def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
         raise ZeroDivisionError
     with database.read() as connection:
         assert facts.get(connection, "name") is None
+
+
+def test_a_transaction_within_one_stands_or_falls_with_it(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), database.write() as connection:  # noqa: PT012 - all belong to it
+        facts.put(connection, "outer", "value")
+        with database.write() as inner:
+            facts.put(inner, "inner", "value")
+        with database.read() as looking:
+            assert facts.get(looking, "inner") == "value"
+        raise ZeroDivisionError
+    with database.read() as connection:
+        assert facts.get(connection, "outer") is None
+        assert facts.get(connection, "inner") is None
+
+
+def test_what_fails_within_a_transaction_leaves_nothing_in_it(database: Database) -> None:
+    with database.write() as connection:
+        facts.put(connection, "outer", "value")
+        with pytest.raises(sa.exc.IntegrityError), database.write() as inner:  # noqa: PT012 - both belong to it
+            facts.put(inner, "inner", "value")
+            inner.execute(sa.insert(run_failures.run_failures), [{**failure("r1"), "job": None}])
+        with database.write() as another:
+            facts.put(another, "another", "value")
+    with database.read() as connection:
+        assert [facts.get(connection, name) for name in ("outer", "inner", "another")] == ["value", None, "value"]
+
+
+def test_transactions_of_two_threads_are_two(database: Database) -> None:
+    seen = []
+    with database.write() as connection:
+        facts.put(connection, "name", "value")
+        with ThreadPoolExecutor(1) as pool:
+            seen.append(pool.submit(_fact, database, "name").result())
+        seen.append(_fact(database, "name"))
+    assert [*seen, _fact(database, "name")] == [None, "value", "value"]
+
+
+def _fact(database: Database, name: str) -> str | None:
+    with database.read() as connection:
+        return facts.get(connection, name)
 
 
 def test_insert_or_ignore_counts_what_was_new(database: Database) -> None:
