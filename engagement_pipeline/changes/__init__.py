@@ -1,0 +1,1 @@
+"""What the tables on DynamoDB say has changed, brought into the operational store, which everybody else reads."""
