@@ -146,6 +146,7 @@ class DynamoSettings(_Group):
 
     users_table: str = ""
     orders_table: str = ""
+    order_owners_table: str = ""
     emails_table: str = ""
     addresses_table: str = ""
     audit_table: str = ""
@@ -157,7 +158,7 @@ class DynamoSettings(_Group):
     @property
     def tables(self) -> dict[str, str]:
         """The names of the tables in the account, by ours."""
-        names = ("users", "orders", "emails", "addresses", "audit")
+        names = ("users", "orders", "order_owners", "emails", "addresses", "audit")
         return {name: str(getattr(self, f"{name}_table")) for name in names}
 
     @property

@@ -91,8 +91,13 @@ def test_a_partition_is_read_page_by_page_in_order(dynamo: Dynamo) -> None:
     assert next(newest) == {"orderId": "o049"}
     some = dynamo.query(ORDERS, all_of(whole, begins_with("orderId", "o01")), only=is_one_of("itemCount", [11, 12]))
     assert [item["orderId"] for item in some] == ["o011", "o012"]
-    by_order = dynamo.query(ORDERS, equals("orderId", "o007"), index="order")
-    assert list(by_order) == [{"userId": "u1", "orderId": "o007"}]
+
+
+def test_an_index_is_read_by_its_name(dynamo: Dynamo) -> None:
+    dynamo.write_many([Put(USERS, {"userId": "u1", "addressKey": "k"}), Put(USERS, {"userId": "u2"})])
+    assert list(dynamo.query(USERS, equals("addressKey", "k"), index="address")) == [
+        {"userId": "u1", "addressKey": "k"}
+    ]
 
 
 def test_transactions_that_meet_are_both_made(dynamo: Dynamo) -> None:
