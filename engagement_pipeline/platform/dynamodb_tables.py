@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-Projection = Literal["ALL", "KEYS_ONLY"]
+Projection = Literal["ALL", "KEYS_ONLY", "INCLUDE"]
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,15 @@ class Key:
 
 @dataclass(frozen=True)
 class Index:
-    """A global secondary index; items without its key attributes are not in it. It follows the table a little later."""
+    """A global secondary index; items without its key attributes are not in it. It follows the table a little later.
+
+    `include` names what it holds beside keys where its projection is INCLUDE.
+    """
 
     name: str
     key: Key
     projection: Projection = "ALL"
+    include: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,12 +75,11 @@ EMAILS: Final = Table(
     Key("emailId"),
     (
         # Rows of the earlier deployment have this attribute and no other moment.
-        Index("user", Key("userId", "generatedAt")),
-        # What waits to be sent, by "<campaign>#<status>", the most valuable first.
-        Index("queue", Key("campaignStatus", "rank")),
-        # What a sender has in hand.
-        Index("holder", Key("claimedBy")),
-        Index("address", Key("addressKey", "touchedAt"), "KEYS_ONLY"),
+        Index("user", Key("userId", "generatedAt"), "KEYS_ONLY"),
+        # What waits to be sent, by "<campaign>#<status>", the most valuable first; what nobody can tell, by "#unknown".
+        Index("queue", Key("campaignStatus", "rank"), "INCLUDE", ("notBefore", "edition")),
+        # What senders hold. Spread over a few partitions: all of it has to be found without knowing who they are.
+        Index("holder", Key("claimShard", "claimedBy"), "KEYS_ONLY"),
         Index("provider", Key("providerMessageId"), "KEYS_ONLY"),
     ),
 )
@@ -99,7 +102,10 @@ def create_request(table: Table, called: str) -> Mapping[str, Any]:
         {
             "IndexName": index.name,
             "KeySchema": _schema(index.key),
-            "Projection": {"ProjectionType": index.projection},
+            "Projection": {
+                "ProjectionType": index.projection,
+                **({"NonKeyAttributes": list(index.include)} if index.include else {}),
+            },
         }
         for index in table.indexes
     ]
