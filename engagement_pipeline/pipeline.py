@@ -18,9 +18,10 @@ from engagement_pipeline.delivery.ledger import SqlLedger
 from engagement_pipeline.delivery.send_report import Progress, SendReport
 from engagement_pipeline.migrations import upgrade
 from engagement_pipeline.platform import clock, warehouse
+from engagement_pipeline.platform.audit import Audit, SqlAudit
 from engagement_pipeline.platform.settings import Settings
 from engagement_pipeline.platform.sql import Database
-from engagement_pipeline.users.store import SqlUserStore
+from engagement_pipeline.users.store import SqlUserStore, UserStore
 
 if TYPE_CHECKING:
     from engagement_pipeline.copywriting.preview import Preview
@@ -52,13 +53,17 @@ class Pipeline:
         return database
 
     @cached_property
-    def store(self) -> SqlUserStore:
+    def store(self) -> UserStore:
         return SqlUserStore(self.database, self.secret_key)
 
     @cached_property
     def ledger(self) -> SqlLedger:
         settings = self.settings
         return SqlLedger(self.database, settings.delivery.soft_bounces, needs_approval=settings.needs_approval)
+
+    @cached_property
+    def audit(self) -> Audit:
+        return SqlAudit(self.database)
 
     @cached_property
     def brand(self) -> Brand:

@@ -31,7 +31,7 @@ def add(
 ) -> None:
     """Make a token and show it, this once. From the first one on, nothing is answered without."""
     from engagement_pipeline.pipeline import Pipeline
-    from engagement_pipeline.platform import audit
+    from engagement_pipeline.platform.audit import AuditEntry
     from engagement_pipeline.platform.settings import get_settings
     from engagement_pipeline.web.security import tokens
 
@@ -39,7 +39,7 @@ def add(
     now = pipeline.now()
     with pipeline.database.write() as connection:
         token = tokens.add(connection, name, scope.value, now)
-        audit.record(connection, "cli", "token.added", "token", name, {"scope": scope.value}, now)
+        pipeline.audit.record(AuditEntry("cli", "token.added", "token", name, {"scope": scope.value}, now))
 
     def render() -> None:
         typer.echo(token)
@@ -76,7 +76,7 @@ def revoke(
 ) -> None:
     """Make a token useless at once, and end the sessions that began with it."""
     from engagement_pipeline.pipeline import Pipeline
-    from engagement_pipeline.platform import audit
+    from engagement_pipeline.platform.audit import AuditEntry
     from engagement_pipeline.platform.settings import get_settings
     from engagement_pipeline.web.security import tokens
 
@@ -85,5 +85,5 @@ def revoke(
     with pipeline.database.write() as connection:
         if not tokens.revoke(connection, name, now):
             raise BadInputError(f"there is no token named {name} that is of use: engagement tokens list")
-        audit.record(connection, "cli", "token.revoked", "token", name, {}, now)
+        pipeline.audit.record(AuditEntry("cli", "token.revoked", "token", name, {}, now))
     emit({"name": name, "revoked": True}, as_json, lambda: typer.echo(f"{name} is of no use any more"))

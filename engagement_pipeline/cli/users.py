@@ -33,15 +33,14 @@ def export(
     """Write everything that is known about a person as JSON."""
     from engagement_pipeline.delivery.export import export_person
     from engagement_pipeline.pipeline import Pipeline
-    from engagement_pipeline.platform.audit import record
+    from engagement_pipeline.platform.audit import AuditEntry
     from engagement_pipeline.platform.settings import get_settings
 
     pipeline = Pipeline(get_settings())
     known = export_person(pipeline.database, user_id)
     if known is None:
         raise BadInputError(_NOBODY)
-    with pipeline.database.write() as connection:
-        record(connection, _ACTOR, "user.exported", "user", user_id, {}, pipeline.now())
+    pipeline.audit.record(AuditEntry(_ACTOR, "user.exported", "user", user_id, {}, pipeline.now()))
     text = json.dumps(known, indent=2, ensure_ascii=False)
     if path is None:
         typer.echo(text)

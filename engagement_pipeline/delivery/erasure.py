@@ -29,7 +29,7 @@ from engagement_pipeline.delivery.judging import USER_DELETED
 from engagement_pipeline.delivery.ledger import SqlLedger
 from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.platform import change_log, clock, facts
-from engagement_pipeline.platform.audit import audit_log, record
+from engagement_pipeline.platform.audit import AuditEntry, audit_log, record
 from engagement_pipeline.platform.idempotency import idempotency_keys
 from engagement_pipeline.platform.settings import Settings
 from engagement_pipeline.platform.sql import Database
@@ -38,8 +38,8 @@ from engagement_pipeline.scoring.tables import scores
 from engagement_pipeline.users import erasing
 from engagement_pipeline.users.keys import check_secret_key
 from engagement_pipeline.users.person import Person
-from engagement_pipeline.users.store import remove_user
 from engagement_pipeline.users.tables import orders, users
+from engagement_pipeline.users.writing import remove_user
 
 PATIENCE_SECONDS: Final = 15.0
 # A file of this size is written anew in less time than others wait for the store.
@@ -150,7 +150,7 @@ class _Erasure:
             if known:
                 self._close_waiting(connection)
                 entity_id = audit_id(self._user_id, self._secret)
-                record(connection, actor, "user.erased", "user", entity_id, {}, self._now, request_id)
+                record(connection, AuditEntry(actor, "user.erased", "user", entity_id, {}, self._now, request_id))
             return known or facts.get(connection, self._fact) is not None
 
     def go_on(self, patience_seconds: float, at_most: int | None) -> ErasureReport:

@@ -32,7 +32,7 @@ from engagement_pipeline.delivery.ledger import SqlLedger
 from engagement_pipeline.delivery.statements import is_one_of
 from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.platform import change_log
-from engagement_pipeline.platform.audit import record
+from engagement_pipeline.platform.audit import AuditEntry, record
 from engagement_pipeline.platform.change_log import Change
 from engagement_pipeline.platform.errors import BadInputError
 from engagement_pipeline.platform.settings import Settings
@@ -248,7 +248,7 @@ def _queue(writing: Writing, draft: _Draft, actor: str, now: datetime, request_i
         bookkeeping.insert(connection, [email], "queued", now)
         change_log.append(connection, [Change("request", email.email_id, user.user_id, "created")], now)
         details = {"overridden": list(draft.passed.overridden)}
-        record(connection, actor, "email.requested", "email", email.email_id, details, now, request_id)
+        record(connection, AuditEntry(actor, "email.requested", "email", email.email_id, details, now, request_id))
     return Requested(
         "queued",
         Reason.ELIGIBLE.value,

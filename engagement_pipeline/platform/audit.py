@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from engagement_pipeline.platform.sql import UtcDateTime, metadata
+from engagement_pipeline.platform.sql import Database, UtcDateTime, metadata
 
 audit_log = sa.Table(
     "audit_log",
@@ -69,35 +69,28 @@ class Audit(Protocol):
         """
 
 
-def record(
-    connection: sa.Connection,
-    actor: str,
-    action: str,
-    entity: str,
-    entity_id: str,
-    details: Mapping[str, Any],
-    now: datetime,
-    request_id: str | None = None,
-) -> None:
-    """Record a write in its own transaction.
+class SqlAudit:
+    """The log in SQLite or PostgreSQL.
 
     Args:
-        connection: the transaction that makes the change.
-        actor: the name of a token, `cli`, or `local`.
-        action: what was done, such as `user.created`.
-        entity: what it was done to, such as `user`.
-        entity_id: which one; a user's id where the entity is `user`.
-        details: names of fields, flags and numbers; never an address or a name.
-        now: the moment.
-        request_id: names the request that asked for it, where there was one.
+        database: the operational store.
     """
-    row = {
-        "happened_at": now,
-        "actor": actor,
-        "action": action,
-        "entity": entity,
-        "entity_id": entity_id,
-        "details": dict(details),
-        "request_id": request_id,
-    }
-    connection.execute(sa.insert(audit_log), [row])
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, entry: AuditEntry) -> None:
+        with self._database.write() as connection:
+            record(connection, entry)
+
+    def rename(self, entity: str, names: Mapping[str, str]) -> None:
+        with self._database.write() as connection:
+            for entity_id, name in names.items():
+                of_it = sa.and_(audit_log.c.entity == entity, audit_log.c.entity_id == entity_id)
+                connection.execute(sa.update(audit_log).where(of_it).values(entity_id=name))
+
+
+def record(connection: sa.Connection, entry: AuditEntry | None) -> None:
+    """Record a write in its own transaction, if it has an entry."""
+    if entry is not None:
+        connection.execute(sa.insert(audit_log), [{**vars(entry), "details": dict(entry.details)}])

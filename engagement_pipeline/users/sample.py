@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engagement_pipeline.users.importing import ImportReport, Progress, UnreadableFileError, import_path, read_valid
 from engagement_pipeline.users.models import Order
-from engagement_pipeline.users.store import SqlUserStore
+from engagement_pipeline.users.store import UserStore
 from engagement_pipeline.users.synthetic import synthetic_user
 
 __all__ = ["SampleReport", "load_sample", "synthetic_user"]
@@ -33,7 +33,7 @@ class SampleReport:
 
 
 def load_sample(
-    store: SqlUserStore,
+    store: UserStore,
     orders_file: Path,
     users_file: Path | None,
     today: date,
@@ -86,7 +86,7 @@ def _survey(orders_file: Path, now: datetime) -> tuple[list[str], date]:
     return sorted(user_ids), last_day
 
 
-def _make_up(store: SqlUserStore, user_ids: Sequence[str], now: datetime, on_progress: Progress | None) -> ImportReport:
+def _make_up(store: UserStore, user_ids: Sequence[str], now: datetime, on_progress: Progress | None) -> ImportReport:
     """Create the users that are missing; those that exist may have changed since, and stay as they are."""
     created = 0
     for start in range(0, len(user_ids), _USERS_BATCH):

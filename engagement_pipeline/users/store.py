@@ -1,6 +1,6 @@
 """Users and orders in the operational store; each change is logged in the transaction that makes it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -8,33 +8,49 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from engagement_pipeline.platform import change_log, facts
-from engagement_pipeline.platform.audit import AuditEntry
+from engagement_pipeline.platform.audit import AuditEntry, record
 from engagement_pipeline.platform.change_log import Change
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users import rejects
 from engagement_pipeline.users.derived import chunks, touch_columns
 from engagement_pipeline.users.models import Order, User
-from engagement_pipeline.users.rows import StoredUser, stored_order
-from engagement_pipeline.users.tables import orders, users
+from engagement_pipeline.users.reading import SqlUserReader, UserReader
+from engagement_pipeline.users.rows import StoredUser
+from engagement_pipeline.users.tables import users
 from engagement_pipeline.users.writing import (
+    AlreadyThereError,
+    ChangedMeanwhileError,
+    NotThereError,
     UnknownUserError,
     WriteCounts,
     known_among,
-    orders_by_id,
     remove_user,
     users_of,
     write_orders,
     write_users,
 )
 
-__all__ = ["SqlUserStore", "StoredUser", "Touches", "UnknownUserError", "WriteCounts", "record_touches", "remove_user"]
+__all__ = [
+    "AlreadyThereError",
+    "AuditOfOrders",
+    "ChangedMeanwhileError",
+    "NotThereError",
+    "SqlUserStore",
+    "StoredUser",
+    "Touches",
+    "UnknownUserError",
+    "UserReader",
+    "UserStore",
+    "WriteCounts",
+    "record_touches",
+]
 
 
 AuditOfOrders = Callable[[WriteCounts], Sequence[AuditEntry]]
 
 
-class UserStore(Protocol):
-    """Users and orders as they are now: what decides reads here. Lists and searches read the SQL tables."""
+class UserStore(UserReader, Protocol):
+    """Users and orders, with their change log."""
 
     def put_users(self, batch: Sequence[User], now: datetime) -> WriteCounts:
         """Write descriptions of users, each replacing what the store knew; what is the same already is left alone.
@@ -99,24 +115,6 @@ class UserStore(Protocol):
             UnknownUserError: names every user of the batch that the store does not know.
         """
 
-    def get_user(self, user_id: str) -> StoredUser | None:
-        """Return a user, or None."""
-
-    def get_users(self, user_ids: Iterable[str]) -> list[StoredUser]:
-        """Return the users of these ids that the store knows, in no particular order."""
-
-    def user_ids_at(self, address_keys: Iterable[str]) -> Mapping[str, frozenset[str]]:
-        """Return who has each of these addresses now; addresses of nobody are absent."""
-
-    def get_orders(self, order_ids: Iterable[str]) -> list[Order]:
-        """Return the orders of these ids that the store knows, in no particular order."""
-
-    def orders_of(self, user_id: str) -> list[Order]:
-        """Return a user's orders of every status, oldest first."""
-
-    def known_user_ids(self, user_ids: Iterable[str]) -> set[str]:
-        """Return those of the ids that belong to a user."""
-
     def record_rejects(self, batch: Sequence[rejects.Reject], now: datetime) -> int:
         """Record rejected records; return how many were not known yet."""
 
@@ -124,8 +122,8 @@ class UserStore(Protocol):
         """Keep a small fact unless one of that name is kept already; return the one that stands."""
 
 
-class SqlUserStore:
-    """Users and orders, with their change log.
+class SqlUserStore(SqlUserReader):
+    """Users and orders in SQLite or PostgreSQL, with their change log.
 
     Args:
         database: the operational store, its schema up to date.
@@ -133,71 +131,66 @@ class SqlUserStore:
     """
 
     def __init__(self, database: Database, secret_key: str) -> None:
-        self._database = database
+        super().__init__(database)
         self._secret_key = secret_key
 
     def put_users(self, batch: Sequence[User], now: datetime) -> WriteCounts:
-        """Write descriptions of users, each replacing what the store knew; what is the same already is left alone.
-
-        Orders and touches of a user stay. Where an id occurs twice, the later record wins.
-
-        Raises:
-            SecretKeyChangedError: the store was made with another secret key.
-        """
         with self._database.write() as connection:
             return write_users(connection, batch, self._secret_key, now)
 
-    def put_orders(self, batch: Sequence[Order], now: datetime) -> WriteCounts:
-        """Write orders, all or none, and bring the aggregates of their users up to date.
-
-        Where an id occurs twice, the later record wins; an order that the store holds already changes nothing.
-
-        Raises:
-            UnknownUserError: names every user of the batch that the store does not know.
-        """
+    def create_user(self, user: User, now: datetime, audit: AuditEntry | None = None) -> StoredUser:
         with self._database.write() as connection:
-            return write_orders(connection, batch, now)
+            change_log.lock(connection)
+            if known_among(connection, [user.user_id]):
+                raise AlreadyThereError
+            write_users(connection, [user], self._secret_key, now)
+            record(connection, audit)
+            return users_of(connection, [user.user_id])[0]
 
-    def delete_user(self, user_id: str, now: datetime) -> bool:
-        """Delete a user with all orders; False where there is none."""
+    def change_user(self, user: User, version: int, now: datetime, audit: AuditEntry | None = None) -> StoredUser:
         with self._database.write() as connection:
-            return remove_user(connection, user_id, now)
+            _check_version(connection, user.user_id, version)
+            if write_users(connection, [user], self._secret_key, now).updated:
+                record(connection, audit)
+            return users_of(connection, [user.user_id])[0]
 
-    def get_user(self, user_id: str) -> StoredUser | None:
-        """Return a user, or None."""
-        found = self.get_users([user_id])
-        return found[0] if found else None
+    def delete_user(
+        self, user_id: str, now: datetime, *, version: int | None = None, audit: AuditEntry | None = None
+    ) -> bool:
+        with self._database.write() as connection:
+            if version is not None:
+                try:
+                    _check_version(connection, user_id, version)
+                except NotThereError:
+                    return False
+            deleted = remove_user(connection, user_id, now)
+            if deleted:
+                record(connection, audit)
+            return deleted
 
-    def get_users(self, user_ids: Iterable[str]) -> list[StoredUser]:
-        """Return the users of these ids that the store knows, in no particular order."""
-        with self._database.read() as connection:
-            return users_of(connection, user_ids)
-
-    def get_orders(self, order_ids: Iterable[str]) -> list[Order]:
-        """Return the orders of these ids that the store knows, in no particular order."""
-        with self._database.read() as connection:
-            return orders_by_id(connection, order_ids)
-
-    def orders_of(self, user_id: str) -> list[Order]:
-        """Return a user's orders of every status, oldest first."""
-        query = sa.select(orders).where(orders.c.user_id == user_id).order_by(orders.c.ordered_at, orders.c.order_id)
-        with self._database.read() as connection:
-            return [stored_order(row) for row in connection.execute(query)]
-
-    def known_user_ids(self, user_ids: Iterable[str]) -> set[str]:
-        """Return those of the ids that belong to a user."""
-        with self._database.read() as connection:
-            return known_among(connection, user_ids)
+    def put_orders(self, batch: Sequence[Order], now: datetime, audit: AuditOfOrders | None = None) -> WriteCounts:
+        with self._database.write() as connection:
+            counts = write_orders(connection, batch, now)
+            for entry in audit(counts) if audit else ():
+                record(connection, entry)
+            return counts
 
     def record_rejects(self, batch: Sequence[rejects.Reject], now: datetime) -> int:
-        """Record rejected records; return how many were not known yet."""
         with self._database.write() as connection:
             return rejects.record(connection, batch, now)
 
     def remember(self, name: str, value: str) -> str:
-        """Keep a small fact unless one of that name is kept already; return the one that stands."""
         with self._database.write() as connection:
             return facts.keep_first(connection, name, value)
+
+
+def _check_version(connection: sa.Connection, user_id: str, version: int) -> None:
+    change_log.lock(connection)
+    found = users_of(connection, [user_id])
+    if not found:
+        raise NotThereError
+    if found[0].version != version:
+        raise ChangedMeanwhileError
 
 
 @dataclass(frozen=True)

@@ -122,11 +122,11 @@ def write_orders(connection: sa.Connection, batch: Sequence[Order], now: datetim
 
 
 def remove_user(connection: sa.Connection, user_id: str, now: datetime) -> bool:
-    """Delete a user with all orders, in a writing transaction; False where there is none."""
+    """Delete a user with all orders, also those left of one who is gone; False where there is no such user."""
     change_log.lock(connection)
+    connection.execute(sa.delete(orders).where(orders.c.user_id == user_id))
     if not connection.execute(sa.delete(users).where(users.c.user_id == user_id)).rowcount:
         return False
-    connection.execute(sa.delete(orders).where(orders.c.user_id == user_id))
     change_log.append(connection, [Change("user", user_id, user_id, "deleted")], now)
     return True
 

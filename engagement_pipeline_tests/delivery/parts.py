@@ -20,7 +20,7 @@ from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.platform.settings import PROJECT_ROOT, DeliverySettings, GateSettings, ScoringSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.models import Order, User
-from engagement_pipeline.users.store import SqlUserStore
+from engagement_pipeline.users.store import SqlUserStore, UserStore
 
 SECRET = "a-secret-key-for-tests"
 CAMPAIGN = "win-back"
@@ -61,7 +61,7 @@ class Parts:
     needs_approval: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        self.store = SqlUserStore(self.database, SECRET)
+        self.store: UserStore = SqlUserStore(self.database, SECRET)
         self.ledger = SqlLedger(self.database, DeliverySettings().soft_bounces, needs_approval=self.needs_approval)
 
     def add_users(self, users: Iterable[User], now: datetime, silence: timedelta = timedelta(days=90)) -> None:

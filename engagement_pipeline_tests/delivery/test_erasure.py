@@ -22,7 +22,7 @@ from engagement_pipeline.delivery.message import Message
 from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.delivery.tables import email_events, emails
 from engagement_pipeline.platform import facts
-from engagement_pipeline.platform.audit import audit_log, record
+from engagement_pipeline.platform.audit import AuditEntry, audit_log, record
 from engagement_pipeline.platform.change_log import change_log
 from engagement_pipeline.platform.idempotency import idempotency_keys
 from engagement_pipeline.platform.settings import Settings
@@ -109,7 +109,7 @@ def test_nothing_that_stays_says_who_it_was(shop: Shop) -> None:
     (shop.folder / "imported" / "users.csv").write_text(f"user_id,email\n{ZOE},{ADDRESS}\n")
     with shop.database.write() as connection:
         for entity, entity_id in (("user", ZOE), ("email", email_id), ("user", "u00001")):
-            record(connection, "shop backend", "x.updated", entity, entity_id, {"fields": ["name"]}, NOW)
+            record(connection, AuditEntry("shop backend", "x.updated", entity, entity_id, {"fields": ["name"]}, NOW))
         values = {"key": "k", "actor": "a", "fingerprint": "f", "user_id": ZOE, "created_at": NOW}
         connection.execute(sa.insert(idempotency_keys), [{**values, "status": 201, "body": {"name": NAME}}])
         score = {"user_id": ZOE, "score": 30.0, "band": "at_risk", "as_of": NOW.date(), "published_at": NOW}
@@ -155,10 +155,9 @@ def test_the_others_are_left_alone(shop: Shop) -> None:
 
 def test_the_audit_log_keeps_that_it_was_done_but_not_to_whom(shop: Shop) -> None:
     with shop.database.write() as connection:
-        record(connection, "marketer", "user.updated", "user", ZOE, {"fields": ["consent"]}, NOW)
-        record(
-            connection, "marketer", "order.created", "order", f"{ZOE}-{NOW - timedelta(days=90):%Y%m%d%H%M%S}", {}, NOW
-        )
+        record(connection, AuditEntry("marketer", "user.updated", "user", ZOE, {"fields": ["consent"]}, NOW))
+        order_id = f"{ZOE}-{NOW - timedelta(days=90):%Y%m%d%H%M%S}"
+        record(connection, AuditEntry("marketer", "order.created", "order", order_id, {}, NOW))
     shop.erase()
     rows = shop.all(audit_log)
     assert [(row.actor, row.action) for row in rows] == [

@@ -14,7 +14,7 @@ from engagement_pipeline.delivery.export import export_person
 from engagement_pipeline.delivery.feedback.intake import take
 from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.delivery.tables import emails
-from engagement_pipeline.platform.audit import record
+from engagement_pipeline.platform.audit import AuditEntry, record
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.scoring.tables import scores
 from engagement_pipeline.users.addresses import address_key
@@ -54,8 +54,8 @@ def test_everything_is_there(parts: Parts) -> None:
     reject = Reject("user", "users.csv", 7, "consent", "not_a_truth", "is no yes or no", "u00001,zoe@example.com,maybe")
     parts.store.record_rejects([reject], NOW)
     with parts.database.write() as connection:
-        record(connection, "shop backend", "user.updated", "user", "u00001", {"fields": ["consent"]}, NOW)
-        record(connection, "marketer", "email.requested", "email", email_id, {}, NOW)
+        record(connection, AuditEntry("shop backend", "user.updated", "user", "u00001", {"fields": ["consent"]}, NOW))
+        record(connection, AuditEntry("marketer", "email.requested", "email", email_id, {}, NOW))
         suppressions.add(connection, KEY, "manual", "person", NOW)
         score = {"user_id": "u00001", "score": 30.5, "band": "at_risk", "as_of": NOW.date(), "published_at": NOW}
         connection.execute(sa.insert(scores), [score])
@@ -84,7 +84,7 @@ def test_everything_is_there(parts: Parts) -> None:
 def test_nobody_elses_is_there(parts: Parts) -> None:
     parts.add_users([silent_user(3, "ZOE@example.com", name="Ann Other")], NOW)
     with parts.database.write() as connection:
-        record(connection, "shop backend", "user.updated", "user", "u00002", {}, NOW)
+        record(connection, AuditEntry("shop backend", "user.updated", "user", "u00002", {}, NOW))
         given = sa.update(emails).where(emails.c.user_id == "u00002").values(address_key=KEY)
         connection.execute(given)
     report(parts, "e3", parts.rows()["u00002"].email_id, KEY)

@@ -167,7 +167,7 @@ def test_rows_and_log_become_visible_together(database: Database) -> None:
     store.put_users([user("u1")], NOW)
     with database.write() as connection:
         record_touches(connection, [Touches("u1", [NOW], NOW, 1)], NOW)
-        with database.read() as reader:
+        with database.engine.connect() as reader:
             entries = reader.execute(sa.select(sa.func.count()).where(change_log.change_log.c.entity == "touch"))
             steps = reader.execute(sa.select(users.c.steps)).scalar_one()
         assert (entries.scalar_one(), steps) == (0, 0)

@@ -15,7 +15,7 @@ from engagement_pipeline.users.importing.raw import Fault, RawRecord, Source, Un
 from engagement_pipeline.users.importing.targets import target_for
 from engagement_pipeline.users.models import Order, User
 from engagement_pipeline.users.rejects import Entity, Reject, storable
-from engagement_pipeline.users.store import SqlUserStore, UnknownUserError
+from engagement_pipeline.users.store import UnknownUserError, UserStore
 
 Progress = Callable[[int], None]
 
@@ -60,7 +60,7 @@ class ImportReport:
 
 
 def import_path(
-    store: SqlUserStore,
+    store: UserStore,
     entity: Entity | None,
     path: Path,
     now: datetime,
@@ -126,7 +126,7 @@ class _Entry(NamedTuple):
 class _FileImport:
     """One file on its way into the store."""
 
-    def __init__(self, store: SqlUserStore, source: Source, validator: Validator, on_progress: Progress | None) -> None:
+    def __init__(self, store: UserStore, source: Source, validator: Validator, on_progress: Progress | None) -> None:
         self._store = store
         self._source = source
         self._validator = validator

@@ -8,7 +8,7 @@ from typing import Any
 from engagement_pipeline.users.models import Order, User
 from engagement_pipeline.users.rejects import Entity
 from engagement_pipeline.users.rows import is_described_by
-from engagement_pipeline.users.store import SqlUserStore, WriteCounts
+from engagement_pipeline.users.store import UserStore, WriteCounts
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Target:
     put: Callable[[Sequence[Any], datetime], WriteCounts]
 
 
-def target_for(store: SqlUserStore, entity: Entity) -> Target:
+def target_for(store: UserStore, entity: Entity) -> Target:
     """Return where records of the entity go."""
     if entity == "user":
         return Target(

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-import sqlalchemy as sa
 from pydantic import ValidationError
 
 from engagement_pipeline.scoring.at_once import scores_at_once
@@ -10,7 +9,6 @@ from engagement_pipeline.scoring.population import published_population
 from engagement_pipeline.users.importing.fields import FUTURE_TOLERANCE
 from engagement_pipeline.users.models import Order, OrderStatus, User
 from engagement_pipeline.users.rows import StoredUser
-from engagement_pipeline.users.writing import users_of
 from engagement_pipeline.web.api.calls import Call
 from engagement_pipeline.web.api.models.common import ExplainedScore, Score
 from engagement_pipeline.web.api.models.orders import OrderFields, UserScore
@@ -25,16 +23,15 @@ _SHOWN = (
 )
 
 
-def user_answer(call: Call, connection: sa.Connection, user_id: str) -> UserAnswer | None:
-    """Return everything about a user, with the score of this moment; None where there is none."""
-    detail = user_detail(connection, user_id)
-    if detail is None:
-        return None
-    explanation = explained(connection, detail.user, call.pipeline.settings.scoring, call.now.date())
-    values = {name: getattr(detail.user, name) for name in _SHOWN}
+def user_answer(call: Call, user: StoredUser) -> UserAnswer:
+    """Return everything about a user, with the score of this moment."""
+    with call.pipeline.database.read() as connection:
+        detail = user_detail(connection, user)
+        explanation = explained(connection, user, call.pipeline.settings.scoring, call.now.date())
+    values = {name: getattr(user, name) for name in _SHOWN}
     return UserAnswer(
-        **{**values, "preferred_categories": list(detail.user.preferred_categories)},
-        emails_since_order=detail.user.touches_since_order,
+        **{**values, "preferred_categories": list(user.preferred_categories)},
+        emails_since_order=user.touches_since_order,
         score=None if explanation is None else ExplainedScore.model_validate(explanation),
         why_no_score=NO_POPULATION if explanation is None else None,
         suppression=None if detail.suppression is None else SuppressedBy.model_validate(detail.suppression),
@@ -42,10 +39,11 @@ def user_answer(call: Call, connection: sa.Connection, user_id: str) -> UserAnsw
     )
 
 
-def score_answers(call: Call, connection: sa.Connection, user_ids: Collection[str]) -> list[UserScore]:
+def score_answers(call: Call, user_ids: Collection[str]) -> list[UserScore]:
     """Return the scores of users at this moment, in the order of their ids."""
-    users: Sequence[StoredUser] = sorted(users_of(connection, user_ids), key=lambda user: user.user_id)
-    population = published_population(connection)
+    users: Sequence[StoredUser] = sorted(call.pipeline.store.get_users(user_ids), key=lambda user: user.user_id)
+    with call.pipeline.database.read() as connection:
+        population = published_population(connection)
     if population is None:
         return [UserScore(user_id=user.user_id, score=None, why_no_score=NO_POPULATION) for user in users]
     scores = scores_at_once(users, population, call.pipeline.settings.scoring, call.now.date())

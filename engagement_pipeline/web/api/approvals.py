@@ -59,7 +59,9 @@ def put(
         raise invalid("note", "invalid", str(error)) from None
     decided = decide(database, approval)
     with database.write() as connection:
-        call.by.record(connection, f"copy.{decision.verdict}", "edition", edition, {"campaign": campaign})
+        call.pipeline.audit.record(
+            call.by.entry(f"copy.{decision.verdict}", "edition", edition, {"campaign": campaign})
+        )
     return VerdictAnswer(
         decided=DecidedAnswer.model_validate(decided.approval),
         closed=decided.closed,

@@ -65,7 +65,7 @@ def resolve(call: Writer, _: NoParameters, email_id: EmailId, resolution: Resolu
             pipeline.settings.delivery.soft_bounces,
         ):
             raise ProblemError(409, "It is known by now what became of this e-mail.")
-        call.by.record(connection, "email.resolved", "email", email_id, {"became": resolution.became})
+        call.pipeline.audit.record(call.by.entry("email.resolved", "email", email_id, {"became": resolution.became}))
     return _answer(call, email_id)
 
 

@@ -79,7 +79,7 @@ class Once:
         secret = call.pipeline.secret_key.encode()
         self._fingerprint = hmac.new(secret, json.dumps(asked).encode(), hashlib.sha256).hexdigest()
 
-    def within(self, do: Callable[[sa.Connection], Done]) -> JSONResponse:
+    def within(self, do: Callable[[], Done]) -> JSONResponse:
         """Do it in one transaction with keeping the answer, or answer as before.
 
         Raises:
@@ -87,10 +87,11 @@ class Once:
                 answer spoke of somebody who was erased.
         """
         with self._database.write() as connection:
-            change_log.lock(connection)
+            if self._given:
+                change_log.lock(connection)
             if (before := self._before(connection)) is not None:
                 return before
-            done = do(connection)
+            done = do()
             self._keep(connection, done)
         return _answer(done)
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from http import HTTPStatus
 from urllib.parse import quote
 
-import sqlalchemy as sa
 from fastapi import APIRouter
 
 from engagement_pipeline.users.models import Order
@@ -16,7 +15,6 @@ from engagement_pipeline.web.api.described import LOCATION, answers, link, probl
 from engagement_pipeline.web.api.idempotency import Done, IdempotencyKey, Once
 from engagement_pipeline.web.api.models.orders import BatchWritten, OrderAnswer, OrderBatch, OrderFields, OrderWritten
 from engagement_pipeline.web.api.problems import FieldError, not_found, not_valid
-from engagement_pipeline.web.queries.orders import get_order
 
 router = APIRouter(prefix="/api", tags=["Orders"])
 
@@ -37,12 +35,12 @@ def write(call: Writer, _: NoParameters, order: OrderFields, idempotency_key: Id
     """Write an order, and read its user's score, computed at once. One of the same id is replaced."""
     new = order_of(call, order)
 
-    def do(connection: sa.Connection) -> Done:
-        counts = _put(call, connection, [new], lambda _: "user_id")
+    def do() -> Done:
+        counts = _put(call, [new], lambda _: "user_id")
         written = OrderWritten(
             result="created" if counts.created else "updated" if counts.updated else "unchanged",
             order=OrderAnswer.model_validate(new.model_dump(mode="json")),
-            user=score_answers(call, connection, [new.user_id])[0],
+            user=score_answers(call, [new.user_id])[0],
         )
         status = HTTPStatus.CREATED if counts.created else HTTPStatus.OK
         return Done(written, status, {"Location": f"/api/orders/{quote(new.order_id, safe='')}"}, new.user_id)
@@ -62,9 +60,9 @@ def write_batch(
     """Write many orders, all or none, and read their users' scores, computed at once."""
     new = [order_of(call, order, f"orders.{place}.") for place, order in enumerate(batch.orders)]
 
-    def do(connection: sa.Connection) -> Done:
-        counts = _put(call, connection, new, lambda place: f"orders.{place}.user_id")
-        users = score_answers(call, connection, {order.user_id for order in new})
+    def do() -> Done:
+        counts = _put(call, new, lambda place: f"orders.{place}.user_id")
+        users = score_answers(call, {order.user_id for order in new})
         return Done(
             BatchWritten(created=counts.created, updated=counts.updated, unchanged=counts.unchanged, users=users)
         )
@@ -76,16 +74,15 @@ def write_batch(
 @router.get("/orders/{order_id}", operation_id="get_order", responses=problems(404))
 def get(call: Reader, _: NoParameters, order_id: OrderId) -> OrderAnswer:
     """Read an order."""
-    with call.pipeline.database.read() as connection:
-        order = get_order(connection, order_id)
-    if order is None:
+    found = call.pipeline.store.get_orders([order_id])
+    if not found:
         raise not_found("order")
-    return OrderAnswer.model_validate(order.model_dump(mode="json"))
+    return OrderAnswer.model_validate(found[0].model_dump(mode="json"))
 
 
-def _put(call: Call, connection: sa.Connection, orders: list[Order], name: Callable[[int], str]) -> WriteCounts:
+def _put(call: Call, orders: list[Order], name: Callable[[int], str]) -> WriteCounts:
     try:
-        return changes.put_orders(connection, orders, call.by)
+        return changes.put_orders(call.pipeline.store, orders, call.by)
     except UnknownUserError as unknown:
         raise not_valid(
             [

@@ -3,7 +3,6 @@
 from http import HTTPStatus
 from typing import Annotated, Any
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Query
 
 from engagement_pipeline.delivery.erasure import erase
@@ -12,7 +11,7 @@ from engagement_pipeline.delivery.on_request import NoSuchUserError, Writing, re
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.scoring.population import published_population
 from engagement_pipeline.users.rows import StoredUser
-from engagement_pipeline.web.api.calls import NoParameters, Reader, UserId, Writer
+from engagement_pipeline.web.api.calls import Call, NoParameters, Reader, UserId, Writer
 from engagement_pipeline.web.api.described import LOCATION, answers, link, problems
 from engagement_pipeline.web.api.idempotency import Done, IdempotencyKey, Once
 from engagement_pipeline.web.api.lists import Pager
@@ -22,7 +21,6 @@ from engagement_pipeline.web.api.models.orders import OrderAnswer
 from engagement_pipeline.web.api.models.users import Erasure, Requested, TimelineEntry, WriteNow
 from engagement_pipeline.web.api.problems import ProblemError, not_found
 from engagement_pipeline.web.queries import emails, orders, timeline
-from engagement_pipeline.web.queries.users import get_user
 
 router = APIRouter(prefix="/api/users/{user_id}", tags=["Users"])
 
@@ -33,8 +31,8 @@ Listing = Annotated[Listed, Query()]
 def list_emails(call: Reader, user_id: UserId, query: Listing) -> Page[EmailSummary]:
     """List a user's e-mails, the newest first; hold-outs and those that the gate stopped among them."""
     pager = Pager(call, query)
+    _user(call, user_id)
     with call.pipeline.database.read() as connection:
-        _user(connection, user_id)
         page = emails.list_emails(connection, emails.EmailFilters(user_id=user_id), query.limit, pager.after)
     items = [EmailSummary.model_validate(email) for email in page.emails]
     return Page(items=items, next=pager.next(page.following))
@@ -92,8 +90,8 @@ def write(
 def list_orders(call: Reader, user_id: UserId, query: Listing) -> Page[OrderAnswer]:
     """List a user's orders of every status, the newest first."""
     pager = Pager(call, query)
+    _user(call, user_id)
     with call.pipeline.database.read() as connection:
-        _user(connection, user_id)
         page = orders.orders_of(connection, user_id, query.limit, pager.after)
     items = [OrderAnswer.model_validate(order.model_dump(mode="json")) for order in page.orders]
     return Page(items=items, next=pager.next(page.following))
@@ -107,8 +105,8 @@ def get_timeline(call: Reader, user_id: UserId, query: Listing) -> Page[Timeline
     """
     pager = Pager(call, query)
     settings = call.pipeline.settings.scoring
+    user = _user(call, user_id)
     with call.pipeline.database.read() as connection:
-        user = _user(connection, user_id)
         population = published_population(connection)
         points = [] if population is None else timeline.curve(connection, user, population, settings, call.now.date())
         page = timeline.timeline(connection, user_id, points, query.limit, pager.after)
@@ -145,8 +143,8 @@ def forget(call: Writer, _: NoParameters, user_id: UserId) -> Erasure:
     return Erasure.model_validate({**vars(report), "same_address": list(report.same_address)})
 
 
-def _user(connection: sa.Connection, user_id: str) -> StoredUser:
-    user = get_user(connection, user_id)
+def _user(call: Call, user_id: str) -> StoredUser:
+    user = call.pipeline.store.get_user(user_id)
     if user is None:
         raise not_found("user")
     return user

@@ -60,7 +60,7 @@ def add(call: Writer, _: NoParameters, new: NewSuppression, response: Response) 
     key = _key(call, new.address)
     with call.pipeline.database.write() as connection:
         if suppressions.add(connection, key, new.reason, "person", call.now):
-            call.by.record(connection, "suppression.added", "suppression", key, {"reason": new.reason})
+            call.pipeline.audit.record(call.by.entry("suppression.added", "suppression", key, {"reason": new.reason}))
         else:
             response.status_code = HTTPStatus.OK
         found = suppressions.find(connection, key)
@@ -109,9 +109,8 @@ def import_(
             )
         except BadInputError as error:
             raise invalid("body", "unreadable", str(error)) from None
-    with call.pipeline.database.write() as connection:
-        details = {"read": report.read, "added": report.added, "rejected": report.rejected}
-        call.by.record(connection, "suppressions.imported", "suppressions", "", details)
+    details = {"read": report.read, "added": report.added, "rejected": report.rejected}
+    call.pipeline.audit.record(call.by.entry("suppressions.imported", "suppressions", "", details))
     return Imported.model_validate(report)
 
 
@@ -140,7 +139,9 @@ def remove(call: Writer, _: NoParameters, address_key: AddressKey) -> Response:
         if found.reason == suppressions.ERASED:
             raise ProblemError(HTTPStatus.CONFLICT, "This person was erased, and is never written to again.")
         suppressions.remove(connection, address_key, call.now)
-        call.by.record(connection, "suppression.removed", "suppression", address_key, {"reason": found.reason})
+        call.pipeline.audit.record(
+            call.by.entry("suppression.removed", "suppression", address_key, {"reason": found.reason})
+        )
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 

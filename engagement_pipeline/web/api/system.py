@@ -30,7 +30,7 @@ def resume(call: Writer, _: NoParameters) -> SystemAnswer:
     with call.pipeline.database.write() as connection:
         if breaker.reset(connection, call.now) is None:
             raise ProblemError(409, "Sending had not stopped.")
-        call.by.record(connection, "sending.resumed", "system", "", {})
+        call.pipeline.audit.record(call.by.entry("sending.resumed", "system", "", {}))
     with call.pipeline.database.read() as connection:
         return SystemAnswer.model_validate(system_state(connection, call.now))
 

@@ -1,14 +1,15 @@
 """Users: find, read, create, change, delete."""
 
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, TypeVar
 from urllib.parse import quote
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 
 from engagement_pipeline.users.rows import StoredUser
+from engagement_pipeline.users.store import AlreadyThereError, ChangedMeanwhileError, NotThereError
 from engagement_pipeline.web import changes
 from engagement_pipeline.web.api.answers import patched, user_answer, user_of
 from engagement_pipeline.web.api.calls import Call, NoParameters, Reader, UserId, Writer
@@ -17,9 +18,11 @@ from engagement_pipeline.web.api.idempotency import Done, IdempotencyKey, Once
 from engagement_pipeline.web.api.lists import Pager
 from engagement_pipeline.web.api.models.common import Page
 from engagement_pipeline.web.api.models.users import NewUser, UserAnswer, UserFields, UserPatch, UserQuery, UserSummary
-from engagement_pipeline.web.api.preconditions import CHANGED, IfMatch, NeedsIfMatch, Versions, etag
+from engagement_pipeline.web.api.preconditions import IfMatch, NeedsIfMatch, Versions, etag
 from engagement_pipeline.web.api.problems import ProblemError, not_found
 from engagement_pipeline.web.queries.users import UserFilters, list_users
+
+_Done = TypeVar("_Done")
 
 router = APIRouter(prefix="/api/users", tags=["Users"])
 
@@ -58,12 +61,13 @@ def create(call: Writer, _: NoParameters, user: NewUser, idempotency_key: Idempo
     """Create a user. The pipeline reacts within seconds."""
     new = user_of(call, user.user_id, user).model_copy(update={"created_at": user.created_at})
 
-    def do(connection: sa.Connection) -> Done:
+    def do() -> Done:
         try:
-            changes.create_user(connection, new, call.pipeline.secret_key, call.by)
-        except changes.AlreadyThereError:
+            created = changes.create_user(call.pipeline.store, new, call.by)
+        except AlreadyThereError:
             raise ProblemError(HTTPStatus.CONFLICT, "There is a user of this id: change it.") from None
-        return _done(call, connection, new.user_id, HTTPStatus.CREATED)
+        headers = {"ETag": etag(created.version), "Location": f"/api/users/{quote(created.user_id, safe='')}"}
+        return Done(user_answer(call, created), HTTPStatus.CREATED, headers, created.user_id)
 
     return Once(call, idempotency_key, user).within(do)
 
@@ -71,12 +75,10 @@ def create(call: Writer, _: NoParameters, user: NewUser, idempotency_key: Idempo
 @router.get("/{user_id}", operation_id="get_user", responses=_READ | problems(404))
 def get(call: Reader, _: NoParameters, user_id: UserId, response: Response) -> UserAnswer:
     """Read a user with the score, its band, and why it is what it is."""
-    with call.pipeline.database.read() as connection:
-        answer = user_answer(call, connection, user_id)
-    if answer is None:
+    user = call.pipeline.store.get_user(user_id)
+    if user is None:
         raise not_found("user")
-    response.headers["ETag"] = etag(answer.version)
-    return answer
+    return _answer(call, user, response)
 
 
 @router.put("/{user_id}", operation_id="replace_user", responses=_READ | problems(404, 412, 428))
@@ -85,10 +87,10 @@ def replace(
 ) -> UserAnswer:
     """Say anew what the shop knows of a user; what is left out is forgotten."""
     new = user_of(call, user_id, user)
-    with call.pipeline.database.write() as connection:
-        _existing(connection, user_id, versions)
-        changes.change_user(connection, new, call.pipeline.secret_key, call.by)
-        return _changed(call, connection, user_id, response)
+    changed = _with(
+        call, user_id, versions, lambda before: changes.change_user(call.pipeline.store, before, new, call.by)
+    )
+    return _answer(call, changed, response)
 
 
 @router.patch("/{user_id}", operation_id="change_user", responses=_READ | problems(404, 412, 428))
@@ -96,11 +98,11 @@ def change(
     call: Writer, _: NoParameters, user_id: UserId, versions: NeedsIfMatch, user: UserPatch, response: Response
 ) -> UserAnswer:
     """Change some of what the shop knows of a user; what is left out stays."""
-    with call.pipeline.database.write() as connection:
-        before = _existing(connection, user_id, versions)
-        new = patched(call, before, user)
-        changes.change_user(connection, new, call.pipeline.secret_key, call.by)
-        return _changed(call, connection, user_id, response)
+
+    def change(before: StoredUser) -> StoredUser:
+        return changes.change_user(call.pipeline.store, before, patched(call, before, user), call.by)
+
+    return _answer(call, _with(call, user_id, versions, change), response)
 
 
 @router.delete(
@@ -111,32 +113,25 @@ def delete(call: Writer, _: NoParameters, user_id: UserId, versions: IfMatch) ->
 
     What was sent and reported stays; to take that away too, and never to write to the person again, erase them.
     """
-    with call.pipeline.database.write() as connection:
-        _existing(connection, user_id, versions)
-        changes.delete_user(connection, user_id, call.by)
+    _with(call, user_id, versions, lambda before: changes.delete_user(call.pipeline.store, before, call.by))
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-def _existing(connection: sa.Connection, user_id: str, versions: Versions) -> StoredUser:
-    try:
-        user = changes.existing(connection, user_id, None)
-    except changes.NotThereError:
-        raise not_found("user") from None
-    versions.check(user.version)
-    return user
+def _with(call: Call, user_id: str, versions: Versions, do: Callable[[StoredUser], _Done]) -> _Done:
+    """Do something with a user of a version that the request is good for; anew where that has changed meanwhile."""
+    while True:
+        user = call.pipeline.store.get_user(user_id)
+        if user is None:
+            raise not_found("user")
+        versions.check(user.version)
+        try:
+            return do(user)
+        except ChangedMeanwhileError:
+            continue
+        except NotThereError:
+            raise not_found("user") from None
 
 
-def _changed(call: Call, connection: sa.Connection, user_id: str, response: Response) -> UserAnswer:
-    answer = user_answer(call, connection, user_id)
-    if answer is None:
-        raise ProblemError(HTTPStatus.PRECONDITION_FAILED, CHANGED)
-    response.headers["ETag"] = etag(answer.version)
-    return answer
-
-
-def _done(call: Call, connection: sa.Connection, user_id: str, status: int) -> Done:
-    answer = user_answer(call, connection, user_id)
-    if answer is None:
-        raise not_found("user")
-    headers = {"ETag": etag(answer.version), "Location": f"/api/users/{quote(user_id, safe='')}"}
-    return Done(answer, status, headers, user_id)
+def _answer(call: Call, user: StoredUser, response: Response) -> UserAnswer:
+    response.headers["ETag"] = etag(user.version)
+    return user_answer(call, user)

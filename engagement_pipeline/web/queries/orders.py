@@ -1,4 +1,4 @@
-"""A user's orders, the newest first, and one by one."""
+"""A user's orders, the newest first."""
 
 from dataclasses import dataclass
 
@@ -26,9 +26,3 @@ def orders_of(connection: sa.Connection, user_id: str, limit: int, after: Positi
     )
     rows = read_page(connection, [mine], limit, after)
     return OrderPage([stored_order(row) for row in rows.rows], rows.following)
-
-
-def get_order(connection: sa.Connection, order_id: str) -> Order | None:
-    """Return an order, or None."""
-    row = connection.execute(sa.select(orders).where(orders.c.order_id == order_id)).one_or_none()
-    return None if row is None else stored_order(row)

@@ -12,7 +12,7 @@ from engagement_pipeline.delivery.suppressions import Suppression
 from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.scoring.tables import scores
 from engagement_pipeline.users.addresses import InvalidAddressError, address_key
-from engagement_pipeline.users.rows import StoredUser, stored_user
+from engagement_pipeline.users.rows import StoredUser
 from engagement_pipeline.users.searching import fold
 from engagement_pipeline.users.tables import users
 from engagement_pipeline.web.queries.cursors import Position
@@ -124,17 +124,9 @@ def list_users(
     return UserPage([UserRow(**by_id[key]._mapping) for key in ids if key in by_id], rows.following)
 
 
-def get_user(connection: sa.Connection, user_id: str) -> StoredUser | None:
-    """Return a user, or None."""
-    row = connection.execute(sa.select(users).where(_user.user_id == user_id)).one_or_none()
-    return None if row is None else stored_user(row)
-
-
-def user_detail(connection: sa.Connection, user_id: str) -> UserDetail | None:
-    """Return what is known of a user, or None."""
-    user = get_user(connection, user_id)
-    if user is None:
-        return None
+def user_detail(connection: sa.Connection, user: StoredUser) -> UserDetail:
+    """Return what is known of a user."""
+    user_id = user.user_id
     score = connection.execute(
         sa.select(_score.score, _score.band, _score.as_of).where(_score.user_id == user_id)
     ).one_or_none()

@@ -10,7 +10,7 @@ from engagement_pipeline.delivery.events import Event
 from engagement_pipeline.delivery.feedback.intake import take
 from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.pipeline import Pipeline
-from engagement_pipeline.platform import audit
+from engagement_pipeline.platform.audit import AuditEntry, record
 from engagement_pipeline.platform.settings import DeliverySettings, Settings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.scoring.formula import Population
@@ -19,7 +19,6 @@ from engagement_pipeline.web.queries import emails as queries
 from engagement_pipeline.web.queries.cursors import Position
 from engagement_pipeline.web.queries.emails import EmailFilters, email_detail, list_emails, render
 from engagement_pipeline.web.queries.timeline import Entry, curve, timeline
-from engagement_pipeline.web.queries.users import get_user
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import COPY
 from engagement_pipeline_tests.users.builders import SECRET, order, store_of, user
@@ -173,11 +172,11 @@ def test_the_timeline_is_one_list(ledger: Database) -> None:
     store.put_orders([order("later", days_ago=1, status=OrderStatus.CANCELLED)], NOW)
     report(ledger, "open", NOW - timedelta(hours=1))
     with ledger.write() as connection:
-        audit.record(connection, "shop", "user.updated", "user", "u1", {"fields": ["name"]}, NOW)
-        audit.record(connection, "shop", "user.updated", "user", "u2", {}, NOW)
+        record(connection, AuditEntry("shop", "user.updated", "user", "u1", {"fields": ["name"]}, NOW))
+        record(connection, AuditEntry("shop", "user.updated", "user", "u2", {}, NOW))
+    someone = store.get_user("u1")
+    assert someone is not None
     with ledger.read() as connection:
-        someone = get_user(connection, "u1")
-        assert someone is not None
         points = curve(connection, someone, Population(30.0, 20.0, 10), Settings().scoring, NOW.date())
         whole = timeline(connection, "u1", points, 100)
         assert whole.following is None

@@ -40,7 +40,9 @@ def put(screen: Writer, fields: Fields) -> Response:
         return _page(screen, Said(words, "bad"), HTTPStatus.UNPROCESSABLE_ENTITY)
     decide(pipeline.database, approval)
     with pipeline.database.write() as connection:
-        screen.by.record(connection, f"copy.{verdict}", "edition", edition, {"campaign": approval.campaign})
+        screen.pipeline.audit.record(
+            screen.by.entry(f"copy.{verdict}", "edition", edition, {"campaign": approval.campaign})
+        )
     return go(_SECTION, verdict)
 
 

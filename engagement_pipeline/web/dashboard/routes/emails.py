@@ -115,7 +115,7 @@ def resolve(screen: Writer, fields: Fields, email_id: str) -> Response:
         soft_bounces = pipeline.settings.delivery.soft_bounces
         resolved = unknowns.resolve(connection, email_id, became, note, pipeline.now(), soft_bounces)
         if resolved:
-            screen.by.record(connection, "email.resolved", "email", email_id, {"became": became})
+            screen.pipeline.audit.record(screen.by.entry("email.resolved", "email", email_id, {"became": became}))
     return go(f"/email/{email_id}", "resolved" if resolved else "not_unknown")
 
 

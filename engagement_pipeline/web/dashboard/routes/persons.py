@@ -48,8 +48,7 @@ def export(screen: Reader, user_id: str) -> Response:
     known = export_person(screen.pipeline.database, user_id)
     if known is None:
         return screen.missing(SECTION, "user")
-    with screen.pipeline.database.write() as connection:
-        screen.by.record(connection, "user.exported", "user", user_id, {})
+    screen.pipeline.audit.record(screen.by.entry("user.exported", "user", user_id, {}))
     content = json.dumps(known, indent=2, ensure_ascii=False, default=str)
     # The name of a file may hold anything but an id's odd signs.
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''user-{in_path(user_id)}.json"}

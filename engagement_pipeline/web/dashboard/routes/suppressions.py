@@ -63,7 +63,7 @@ def add(screen: Writer, fields: Fields) -> Response:
     with pipeline.database.write() as connection:
         added = suppressions.add(connection, key, reason, "person", now)
         if added:
-            screen.by.record(connection, "suppression.added", "suppression", key, {"reason": reason})
+            screen.pipeline.audit.record(screen.by.entry("suppression.added", "suppression", key, {"reason": reason}))
     return go(_SECTION, "suppressed" if added else "was_suppressed")
 
 
@@ -85,7 +85,7 @@ def remove(screen: Writer, fields: Fields, key: str) -> Response:
             return go(_SECTION, "stays")
         removed = suppressions.remove(connection, key, screen.pipeline.now())
         if removed:
-            screen.by.record(connection, "suppression.removed", "suppression", key, {"reason": why})
+            screen.pipeline.audit.record(screen.by.entry("suppression.removed", "suppression", key, {"reason": why}))
     return go(_SECTION, "taken_off" if removed else "not_on_list")
 
 
@@ -104,8 +104,7 @@ def import_(screen: Writer, fields: Fields) -> Response:
         except BadInputError as error:
             return _page(screen, rows=[], wrong={"file": str(error)}, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     counts = {"read": report.read, "added": report.added, "known": report.known, "rejected": report.rejected}
-    with pipeline.database.write() as connection:
-        screen.by.record(connection, "suppressions.imported", "suppressions", "", counts)
+    screen.pipeline.audit.record(screen.by.entry("suppressions.imported", "suppressions", "", counts))
     words = f"{report.read:,} lines read: {report.added:,} added, {report.known:,} known, {report.rejected:,} refused."
     return _page(screen, rows=_newest(screen), said=Said(words, "warn" if report.rejected else "good"))
 
@@ -117,8 +116,7 @@ def export(screen: Reader) -> Response:
         path = Path(folder, "suppressions.csv")
         lines = suppression_files.export_suppressions(screen.pipeline.database, path)
         content = path.read_bytes()
-    with screen.pipeline.database.write() as connection:
-        screen.by.record(connection, "suppressions.exported", "suppressions", "", {"lines": lines})
+    screen.pipeline.audit.record(screen.by.entry("suppressions.exported", "suppressions", "", {"lines": lines}))
     headers = {"Content-Disposition": 'attachment; filename="suppressions.csv"'}
     return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
 

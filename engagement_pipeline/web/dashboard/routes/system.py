@@ -52,7 +52,7 @@ def resume(screen: Writer) -> Response:
     with screen.pipeline.database.write() as connection:
         reason = breaker.reset(connection, screen.pipeline.now())
         if reason is not None:
-            screen.by.record(connection, "sending.resumed", "sending", "breaker", {})
+            screen.pipeline.audit.record(screen.by.entry("sending.resumed", "sending", "breaker", {}))
     return go(_SECTION, "not_stopped" if reason is None else "resumed")
 
 

@@ -12,6 +12,7 @@ from starlette.datastructures import FormData
 
 from engagement_pipeline.users.models import User
 from engagement_pipeline.users.rows import StoredUser
+from engagement_pipeline.users.store import AlreadyThereError, ChangedMeanwhileError, NotThereError
 from engagement_pipeline.web import changes
 from engagement_pipeline.web.dashboard.figures import in_path
 from engagement_pipeline.web.dashboard.rendering import Said
@@ -46,9 +47,8 @@ def add(screen: Writer, fields: Fields) -> Response:
     if not isinstance(user, User):
         return _form(screen, values, wrong=user)
     try:
-        with screen.pipeline.database.write() as connection:
-            changes.create_user(connection, user, screen.pipeline.secret_key, screen.by)
-    except changes.AlreadyThereError:
+        changes.create_user(screen.pipeline.store, user, screen.by)
+    except AlreadyThereError:
         return _form(screen, values, wrong={"user_id": "There is a user with this id already."})
     return go(f"/user/{in_path(user.user_id)}", "added")
 
@@ -64,18 +64,22 @@ def ask_for_changes(screen: Writer, user_id: str) -> Response:
 def edit(screen: Writer, fields: Fields, user_id: str) -> Response:
     """Change a user, unless somebody else has meanwhile."""
     values = {**_typed(fields), "user_id": user_id}
-    pipeline = screen.pipeline
-    with pipeline.database.write() as connection:
-        try:
-            stored = changes.existing(connection, user_id, None)
-        except changes.NotThereError:
+    store = screen.pipeline.store
+    stored = store.get_user(user_id)
+    if stored is None:
+        return screen.missing(SECTION, "user")
+    if values["version"] != str(stored.version):
+        return _form(screen, _known(stored), user_id, said=_OVERTAKEN, status=HTTPStatus.CONFLICT)
+    user = _read(values, stored)
+    if not isinstance(user, User):
+        return _form(screen, values, user_id, wrong=user)
+    try:
+        changed = changes.change_user(store, stored, user, screen.by)
+    except (ChangedMeanwhileError, NotThereError):
+        now = store.get_user(user_id)
+        if now is None:
             return screen.missing(SECTION, "user")
-        if values["version"] != str(stored.version):
-            return _form(screen, _known(stored), user_id, said=_OVERTAKEN, status=HTTPStatus.CONFLICT)
-        user = _read(values, stored)
-        if not isinstance(user, User):
-            return _form(screen, values, user_id, wrong=user)
-        changed = changes.change_user(connection, user, pipeline.secret_key, screen.by)
+        return _form(screen, _known(now), user_id, said=_OVERTAKEN, status=HTTPStatus.CONFLICT)
     return go(f"/user/{in_path(user_id)}", "unchanged" if changed.version == stored.version else "saved")
 
 

@@ -70,10 +70,11 @@ def page_of(screen: Screen, user_id: str, *, said: Said | None = None, status: i
     """Return a user's page; `said` is what it says about what was just asked for."""
     settings, today = screen.pipeline.settings.scoring, screen.pipeline.now().date()
     pager = Pager(screen, f"/user/{figures.in_path(user_id)}", {})
+    user = screen.pipeline.store.get_user(user_id)
+    if user is None:
+        return screen.missing(SECTION, "user")
     with screen.pipeline.database.read() as connection:
-        detail = users.user_detail(connection, user_id)
-        if detail is None:
-            return screen.missing(SECTION, "user")
+        detail = users.user_detail(connection, user)
         population = published_population(connection)
         points = [] if population is None else timeline.curve(connection, detail.user, population, settings, today)
         written = emails.list_emails(connection, emails.EmailFilters(user_id=user_id), _EMAILS)
