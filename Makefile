@@ -7,7 +7,7 @@ PORT ?= 3000
 WEB_PORT ?= 8000
 ARGS ?=
 
-.PHONY: help demo dev test test-model lint format bench soak clean
+.PHONY: help demo dev test test-model synth lint format bench soak clean
 .DEFAULT_GOAL := help
 
 help:  ## Say what there is
@@ -31,6 +31,14 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "Installing the AWS-compatible server of the tests ..."
 	@$(PYTHON) -m venv .venv-aws
 	@.venv-aws/bin/python -m pip install --quiet "ministack==1.5.33"
+	@touch $@
+
+# The language of the infrastructure is large, and shares nothing with what runs.
+.venv-infra/.installed: pyproject.toml
+	@echo "Installing what writes AWS's templates ..."
+	@$(PYTHON) -m venv .venv-infra
+	@.venv-infra/bin/python -m pip install --quiet --upgrade pip
+	@.venv-infra/bin/python -m pip install --quiet --group infra
 	@touch $@
 
 # A model of 95 MB and what serves it. Not with all it asks for: it would have another library compiled here.
@@ -62,6 +70,11 @@ chromium:
 			echo "No Chromium here, and no right to install it: the browser tests will be skipped. (apt-get install chromium)"; \
 		fi; }
 
+synth: .venv-infra/.installed  ## Write the CloudFormation templates for AWS, and check them: infra/cdk.out (needs Node.js)
+	@.venv-infra/bin/python -m infra.app
+	@.venv-infra/bin/cfn-lint --config-file infra/cfn-lint.yaml infra/cdk.out/*.template.json
+	@echo "Written to infra/cdk.out; docs/deployment.md says what to do with them."
+
 lint: $(VENV)/.installed-dev  ## Check style, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -79,4 +92,4 @@ soak: $(VENV)/.installed-dev .venv-aws/.installed  ## Kill it a hundred times an
 	$(BIN)/pytest -m soak --timeout 3600
 
 clean:  ## Remove the environment and everything a run wrote
-	rm -rf $(VENV) .venv-aws .venv-model data/local .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info .tmp_dagster_home_*
+	rm -rf $(VENV) .venv-aws .venv-model .venv-infra infra/cdk.out data/local .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info .tmp_dagster_home_*

@@ -1,0 +1,1 @@
+"""What holds and moves data: tables, streams, the stream processor, topics, queues, SES, buckets."""
