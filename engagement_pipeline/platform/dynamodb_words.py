@@ -50,6 +50,13 @@ def equals(attribute: str, value: Any) -> Condition:
     return lambda words: f"{words.name(attribute)} = {words.value(value)}"
 
 
+def unequal(attribute: str, value: Any) -> Condition:
+    """Hold where the attribute is there and something else."""
+    return lambda words: (
+        f"attribute_exists({words.name(attribute)}) AND {words.name(attribute)} <> {words.value(value)}"
+    )
+
+
 def less(attribute: str, value: Any) -> Condition:
     return lambda words: f"{words.name(attribute)} < {words.value(value)}"
 
@@ -60,6 +67,10 @@ def at_most(attribute: str, value: Any) -> Condition:
 
 def greater(attribute: str, value: Any) -> Condition:
     return lambda words: f"{words.name(attribute)} > {words.value(value)}"
+
+
+def at_least(attribute: str, value: Any) -> Condition:
+    return lambda words: f"{words.name(attribute)} >= {words.value(value)}"
 
 
 def begins_with(attribute: str, value: str) -> Condition:
@@ -84,8 +95,10 @@ def unchanged(seen: Mapping[str, Any], attributes: Collection[str]) -> Condition
     return all_of(*(equals(name, seen[name]) if name in seen else absent(name) for name in attributes))
 
 
-def update_expression(words: Words, sets: Item, removes: Collection[str], adds: Mapping[str, int]) -> str:
-    """Return an expression that sets, removes and counts up attributes."""
+def update_expression(
+    words: Words, sets: Item, removes: Collection[str], adds: Mapping[str, int | frozenset[str]]
+) -> str:
+    """Return an expression that sets and removes attributes, counts them up or adds to their sets."""
     clauses = []
     if sets:
         pairs = ", ".join(f"{words.name(name)} = {words.value(value)}" for name, value in sets.items())

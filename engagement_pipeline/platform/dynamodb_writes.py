@@ -23,13 +23,16 @@ class Put:
 
 @dataclass(frozen=True)
 class Update:
-    """Change attributes of an item; where there is none, and no condition says otherwise, it is made."""
+    """Change attributes of an item; where there is none, and no condition says otherwise, it is made.
+
+    `adds` counts a number up, or adds members to a set, whatever it is by then.
+    """
 
     table: Table
     key: KeyValues
     sets: Item = field(default_factory=dict)
     removes: Sequence[str] = ()
-    adds: Mapping[str, int] = field(default_factory=dict)
+    adds: Mapping[str, int | frozenset[str]] = field(default_factory=dict)
     condition: Condition | None = None
 
 
