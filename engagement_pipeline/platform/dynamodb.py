@@ -165,12 +165,11 @@ class Dynamo:
         """
         items = [action(write, self.called(write.table)) for write in writes]
         request = {"TransactItems": items, "ClientRequestToken": token or str(uuid.uuid4())}
-        for tried in range(_TRIES):
+        for _ in self.tries("conflicts between transactions did not end"):
             refused = self._try_transaction(request)
             if refused is not None:
-                return refused
-            self._back_off(tried)
-        raise UnavailableError("DynamoDB: conflicts between transactions did not end")
+                break
+        return refused or ()
 
     def write_many(self, writes: Iterable[Put | Delete]) -> None:
         """Write or delete whole items without conditions, as cheaply as can be; not all or none.
@@ -185,6 +184,17 @@ class Dynamo:
                 requests.setdefault(self.called(write.table), []).append(batched(write))
             self._until_processed("batch_write_item", requests, "UnprocessedItems", lambda answer: None)
 
+    def tries(self, why_not: str, limit: int = _TRIES) -> Iterator[int]:
+        """Count tries from 0, waiting longer and longer in between; whoever has succeeded leaves the loop.
+
+        Raises:
+            UnavailableError: none was the last one, and `why_not` says why.
+        """
+        for tried in range(limit):
+            yield tried
+            self._back_off(tried)
+        raise UnavailableError(f"DynamoDB: {why_not}")
+
     def _get_chunk(self, table: Table, wanted: Mapping[str, Any]) -> list[Item]:
         called = self.called(table)
         found: list[Item] = []
@@ -198,14 +208,13 @@ class Dynamo:
     def _until_processed(
         self, operation: str, requests: Any, left: str, take: Callable[[Mapping[str, Any]], None]
     ) -> None:
-        tried = 0
         while requests:
-            answer = self._ask(operation, {"RequestItems": requests})
-            take(answer)
-            rest = answer.get(left) or {}
-            if rest:
-                tried = 0 if _size(rest) < _size(requests) else tried + 1
-                self._back_off(tried)
+            for _ in self.tries("no capacity"):
+                answer = self._ask(operation, {"RequestItems": requests})
+                take(answer)
+                rest = answer.get(left) or {}
+                if _size(rest) < _size(requests):
+                    break
             requests = rest
 
     def _pages(self, operation: str, request: Mapping[str, Any]) -> Iterator[Item]:
@@ -243,7 +252,7 @@ class Dynamo:
         """Call DynamoDB until it answers; other errors than those that pass are raised as boto3 does."""
         from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004 - boto3's own name
 
-        for tried in range(_TRIES):
+        for _ in self.tries(f"no answer to {operation}"):
             try:
                 answer: Mapping[str, Any] = getattr(self.client, operation)(**request)
             except ClientError as error:
@@ -252,13 +261,10 @@ class Dynamo:
             except (ConnectionError, HTTPClientError):
                 pass
             else:
-                return answer
-            self._back_off(tried)
-        raise UnavailableError(f"DynamoDB: no answer to {operation}")
+                break
+        return answer
 
     def _back_off(self, tried: int) -> None:
-        if tried >= _TRIES:
-            raise UnavailableError("DynamoDB: no capacity")
         longest = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2**tried)
         self._wait(random.uniform(0, longest))  # noqa: S311 - only spreads the waiting
 

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 # The largest that DynamoDB's numbers hold; smaller than a float's.
 _LARGEST: Final = 9.99e125
+_EXACT_INTEGERS: Final = 2**53
 
 Item = dict[str, Any]
 Attributes = dict[str, dict[str, Any]]
@@ -22,7 +24,7 @@ def attributes_of(item: Mapping[str, Any]) -> Attributes:
 
 
 def item_of(attributes: Mapping[str, Mapping[str, Any]]) -> Item:
-    """Return an item as plain values: numbers are int where they are whole, else float; sets are sets."""
+    """Return an item as plain values; see `value_of`."""
     return {name: value_of(attribute) for name, attribute in attributes.items()}
 
 
@@ -35,21 +37,27 @@ def attribute_of(value: Any) -> dict[str, Any]:
             return {"BOOL": value}
         case str():
             return {"S": value}
-        case int() | float():
+        case int() | float() | Decimal():
             return {"N": _number(value)}
         case list() | tuple():
             return {"L": [attribute_of(each) for each in value]}
         case Mapping():
             return {"M": attributes_of(value)}
-        case set() | frozenset() if value and all(isinstance(each, str) for each in value):
-            return {"SS": sorted(value)}
         case bytes():
             return {"B": value}
+        case set() | frozenset() if value:
+            members = [attribute_of(each) for each in value]
+            kind = next(iter(members[0]))
+            return {f"{kind}S": sorted(member[kind] for member in members)}
     raise TypeError(f"DynamoDB holds no {type(value).__name__}")
 
 
 def value_of(attribute: Mapping[str, Any]) -> Any:
-    """Return one attribute as a plain value."""
+    """Return one attribute as a plain value.
+
+    Numbers are int where they are whole, float where that is exact, else Decimal, so that they equal what the table
+    holds.
+    """
     ((kind, value),) = attribute.items()
     match kind:
         case "S" | "BOOL" | "B":
@@ -69,15 +77,18 @@ def value_of(attribute: Mapping[str, Any]) -> Any:
     raise TypeError(f"an attribute of type {kind} is not known")
 
 
-def _number(value: float) -> str:
-    if not math.isfinite(value) or abs(value) > _LARGEST:
+def _number(value: float | Decimal) -> str:
+    if not math.isfinite(value) or abs(float(value)) > _LARGEST:
         raise ValueError("DynamoDB holds no number that is not finite or beyond 1e126")
-    return repr(value)
+    return str(value) if isinstance(value, Decimal) else repr(value)
 
 
-def _plain(text: str) -> int | float:
+def _plain(text: str) -> float | Decimal:
     try:
         return int(text)
     except ValueError:
-        number = float(text)
-        return int(number) if number.is_integer() and abs(number) < 2**53 else number
+        exact = Decimal(text)
+    if exact == exact.to_integral_value() and abs(exact) < _EXACT_INTEGERS:
+        return int(exact)
+    number = float(exact)
+    return number if Decimal(repr(number)) == exact else exact

@@ -1,0 +1,1 @@
+"""Users and orders on DynamoDB, where its tables are the system of record."""
