@@ -18,7 +18,7 @@ class Alarms:
     def above(
         self,
         name: str,
-        metric: cloudwatch.IMetric,
+        metric: cloudwatch.Metric,
         limit: float,
         meaning: str,
         minutes: int = 1,
@@ -26,7 +26,7 @@ class Alarms:
         silence: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
     ) -> cloudwatch.Alarm:
         """Tell when a metric was above a limit for so many of its periods in a row."""
-        alarm = metric.create_alarm(  # type: ignore[attr-defined]
+        alarm = metric.create_alarm(
             self._scope,
             f"{name}Alarm",
             alarm_description=meaning,
@@ -39,9 +39,9 @@ class Alarms:
         alarm.add_ok_action(self._action)
         return alarm
 
-    def below(self, name: str, metric: cloudwatch.IMetric, limit: float, meaning: str, minutes: int) -> None:
+    def below(self, name: str, metric: cloudwatch.Metric, limit: float, meaning: str, minutes: int) -> None:
         """Tell when a metric was below a limit, or said nothing at all."""
-        alarm = metric.create_alarm(  # type: ignore[attr-defined]
+        alarm = metric.create_alarm(
             self._scope,
             f"{name}Alarm",
             alarm_description=meaning,

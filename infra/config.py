@@ -13,6 +13,8 @@ FOLDER = Path(__file__).resolve().parent
 # One's own; not in git, since it names an account's parts.
 OWN = FOLDER / "deployment.json"
 EXAMPLE = FOLDER / "deployment.example.json"
+# Where what cannot be delivered goes: a host within the sender's domain.
+MAIL_FROM = "bounce"
 
 _HOST = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 _NAME = re.compile(r"[a-z][a-z0-9-]{1,19}")

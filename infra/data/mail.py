@@ -8,6 +8,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_ses as ses
 from constructs import Construct
 
+from infra.config import MAIL_FROM
 from infra.data.queues import Channel, make_channel
 
 # Opens and clicks are counted by our own links, which scanners are told apart from.
@@ -66,6 +67,6 @@ def make_mail(scope: Construct, key: kms.IKey, name: str, domain: str, account: 
         "Identity",
         identity=ses.Identity.domain(domain),
         configuration_set=configuration_set,
-        mail_from_domain=f"bounce.{domain}",
+        mail_from_domain=f"{MAIL_FROM}.{domain}",
     )
     return Mail(feedback, identity, configuration_set)

@@ -51,7 +51,3 @@ class DataStack(cdk.Stack):
         cdk.CfnOutput(
             self, "FilesBucket", value=self.storage.files.bucket_name, description="Previews, exports, backups"
         )
-        for number, record in enumerate(self.mail.identity.dkim_records, 1):
-            cdk.CfnOutput(
-                self, f"Dkim{number}", value=f"{record.name} CNAME {record.value}", description="A record for your DNS"
-            )

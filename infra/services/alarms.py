@@ -1,7 +1,6 @@
 """Alarms on what runs."""
 
 import aws_cdk as cdk
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_elasticloadbalancingv2 as elb
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
@@ -54,7 +53,5 @@ def _watch_front(alarms: Alarms, front: Front) -> None:
         elb.HttpCodeTarget.TARGET_5XX_COUNT, period=cdk.Duration.minutes(1), statistic="Sum"
     )
     alarms.above("WebErrors", broken, 5, "The web server answers with errors of its own.", minutes=5)
-    healthy: cloudwatch.IMetric = front.web.metrics.healthy_host_count(
-        period=cdk.Duration.minutes(1), statistic="Minimum"
-    )
+    healthy = front.web.metrics.healthy_host_count(period=cdk.Duration.minutes(1), statistic="Minimum")
     alarms.below("WebGone", healthy, 1, "No web server is ready: nobody can unsubscribe now.", minutes=3)
