@@ -134,7 +134,7 @@ def stored_user_of(
         **aggregates._asdict(),
         touched_at=touched_at,
         steps=_count(item.get("steps")),
-        last_email_at=_moment(item.get("lastEmailDate")),
+        last_email_at=moment_of(item.get("lastEmailDate")),
         last_touch_at=touched_at[0] if touched_at else None,
         touches_since_order=touches_since(touched_at, aggregates.last_order_at),
         version=version_of(item),
@@ -164,7 +164,7 @@ def version_of(item: Item) -> int:
 def touches_of(item: Item) -> tuple[datetime, ...]:
     """Return a user's touches, newest first."""
     touched_at = item.get("touchedAt")
-    moments = (_moment(value) for value in touched_at) if isinstance(touched_at, list) else ()
+    moments = (moment_of(value) for value in touched_at) if isinstance(touched_at, list) else ()
     return tuple(sorted((moment for moment in moments if moment is not None), reverse=True))
 
 
@@ -173,13 +173,23 @@ def text_of(moment: datetime) -> str:
     return moment.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+def moment_of(value: Any) -> datetime | None:
+    """Return a moment in UTC: of an ISO 8601 text, or of seconds or milliseconds since 1970; None for anything else."""
+    if value is None:
+        return None
+    try:
+        return to_moment(_of_seconds(value)).astimezone(timezone.utc)
+    except (ConversionError, OverflowError):
+        return None
+
+
 def _derived(item: Item) -> Aggregates:
     return Aggregates(
         order_count=_count(item.get("orderCount")),
         order_days=_count(item.get("orderDays")),
         average_order_value=float(item.get("averageOrderValue") or 0),
-        first_order_at=_moment(item.get("firstOrderDate")),
-        last_order_at=_moment(item.get("lastOrderDate")),
+        first_order_at=moment_of(item.get("firstOrderDate")),
+        last_order_at=moment_of(item.get("lastOrderDate")),
     )
 
 
@@ -233,15 +243,6 @@ def _readable_user(item: Item, consent_when_missing: bool) -> User:
         values["user_id"] = "unreadable" if "user_id" in faulty else values["user_id"]
     assert isinstance(found, User)  # noqa: S101 - tells the type checker what the entity says
     return found
-
-
-def _moment(value: Any) -> datetime | None:
-    if value is None:
-        return None
-    try:
-        return to_moment(_of_seconds(value)).astimezone(timezone.utc)
-    except (ConversionError, OverflowError):
-        return None
 
 
 def _count(value: Any) -> int:
