@@ -8,6 +8,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 
+import engagement_pipeline.changes.tables
 import engagement_pipeline.copywriting.tables
 import engagement_pipeline.delivery.tables
 import engagement_pipeline.migrations

@@ -14,7 +14,7 @@ from engagement_pipeline.platform.sql import insert_or_ignore
 from engagement_pipeline.users.derived import chunks
 from engagement_pipeline.users.tables import rejected_records
 
-Entity = Literal["user", "order", "suppression", "event"]
+Entity = Literal["user", "order", "suppression", "event", "change"]
 
 MAX_ORIGINAL = 10_000
 
