@@ -98,7 +98,7 @@ def settle(connection: sa.Connection, worker: str, delivers: str | None, now: da
     touch_users(connection, [row.user_id for row in rows], now)
     delivered = [row for row in rows if row.status == "delivered" and row.provider == delivers]
     changes = [Change("email", row.email_id, row.user_id, "updated") for row in rows]
-    change_log.append(connection, changes + _record_deliveries(connection, delivered, now), now)
+    change_log.append(connection, changes + record_deliveries(connection, delivered, now), now)
     return rows
 
 
@@ -126,7 +126,14 @@ def _touches(user_id: str, closed: Sequence[sa.Row[Any]]) -> Touches:
     return Touches(user_id, touched_at, max(mailed_at, default=None), len(closed))
 
 
-def _record_deliveries(connection: sa.Connection, delivered: Sequence[sa.Row[Any]], now: datetime) -> list[Change]:
+def record_deliveries(connection: sa.Connection, delivered: Sequence[Any], now: datetime) -> list[Change]:
+    """Record the events of messages that were delivered by being taken; return what the change log has to hear.
+
+    Args:
+        connection: a writing transaction.
+        delivered: their rows, of whatever store.
+        now: the moment of the change.
+    """
     rows = [
         {
             "event_id": f"{row.provider}-{row.email_id}-delivery",

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, Final
 
 from engagement_pipeline.platform.aws import client
+from engagement_pipeline.platform.dynamodb_errors import PASSING, code_of, passes
 from engagement_pipeline.platform.dynamodb_tables import Table
 from engagement_pipeline.platform.dynamodb_values import Attributes, Item, item_of
 from engagement_pipeline.platform.dynamodb_words import Condition, Words, projection
@@ -41,21 +42,6 @@ CONNECTIONS: Final = 64
 _TRIES: Final = 12
 _FIRST_WAIT_SECONDS: Final = 0.02
 _LONGEST_WAIT_SECONDS: Final = 3.0
-
-_PASSING: Final = frozenset(
-    {
-        "InternalServerError",
-        "ProvisionedThroughputExceeded",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ServiceUnavailable",
-        "ThrottlingError",
-        "ThrottlingException",
-        "TransactionConflict",
-        "TransactionConflictException",
-        "TransactionInProgressException",
-    }
-)
 
 
 class UnavailableError(RuntimeError):
@@ -128,6 +114,13 @@ class Dynamo:
         request |= {"ProjectionExpression": words.names(attributes)} if attributes else {}
         yield from self._pages("query", request | words.parameters())
 
+    def count(self, table: Table, key: Condition, *, index: str) -> int:
+        """Count the items of one partition of an index."""
+        words = Words()
+        request = {"TableName": self.called(table), "IndexName": index, "KeyConditionExpression": key(words)}
+        answers = self._answers("query", {**request, **words.parameters(), "Select": "COUNT"})
+        return sum(int(answer["Count"]) for answer in answers)
+
     def scan(self, table: Table, segment: int, segments: int) -> Iterator[Item]:
         """Read one of several parts of a whole table, which threads may read side by side. Not for requests."""
         part = {"TotalSegments": segments, "Segment": segment}
@@ -145,7 +138,7 @@ class Dynamo:
         try:
             self._ask(name, parameters)
         except ClientError as error:
-            if _code(error) != "ConditionalCheckFailedException":
+            if code_of(error) != "ConditionalCheckFailedException":
                 raise
             return Refused.at(0, error.response.get("Item"))
         return None
@@ -218,10 +211,14 @@ class Dynamo:
             requests = rest
 
     def _pages(self, operation: str, request: Mapping[str, Any]) -> Iterator[Item]:
+        for answer in self._answers(operation, request):
+            yield from map(item_of, answer["Items"])
+
+    def _answers(self, operation: str, request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         start: Attributes | None = None
         while True:
             answer = self._ask(operation, {**request, **({"ExclusiveStartKey": start} if start else {})})
-            yield from map(item_of, answer["Items"])
+            yield answer
             start = answer.get("LastEvaluatedKey")
             if not start:
                 return
@@ -233,7 +230,7 @@ class Dynamo:
         try:
             self._ask("transact_write_items", request)
         except ClientError as error:
-            if _code(error) != "TransactionCanceledException":
+            if code_of(error) != "TransactionCanceledException":
                 raise
             reasons = error.response.get("CancellationReasons", [])
             refused = tuple(
@@ -243,7 +240,7 @@ class Dynamo:
             )
             if refused:
                 return refused
-            if any(reason["Code"] in _PASSING for reason in reasons):
+            if any(reason["Code"] in PASSING for reason in reasons):
                 return None
             raise
         return ()
@@ -256,7 +253,7 @@ class Dynamo:
             try:
                 answer: Mapping[str, Any] = getattr(self.client, operation)(**request)
             except ClientError as error:
-                if not _passes(error):
+                if not passes(error):
                     raise
             except (ConnectionError, HTTPClientError):
                 pass
@@ -295,12 +292,3 @@ def _chunks(values: Iterable[Any], size: int) -> Iterator[list[Any]]:
 
 def _size(requests: Mapping[str, Any]) -> int:
     return sum(len(each["Keys"]) if isinstance(each, Mapping) else len(each) for each in requests.values())
-
-
-def _code(error: Any) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def _passes(error: Any) -> bool:
-    # A gateway in between answers with its status alone.
-    return _code(error) in _PASSING or error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500

@@ -1,0 +1,1 @@
+"""The ledger and the suppressions in DynamoDB: the same guarantees by conditional writes and transactions."""
