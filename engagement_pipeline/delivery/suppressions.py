@@ -92,10 +92,7 @@ def add_many(connection: sa.Connection, entries: Sequence[Suppression], now: dat
     What is on the list stays as it is, except a habit that the rule has found: any other entry takes its place. The
     rule may lift its own finding, and would lift a person's wish with it.
     """
-    first: dict[str, Suppression] = {}
-    for entry in entries:
-        if entry.address_key not in first or _gives_way(first[entry.address_key], entry):
-            first[entry.address_key] = entry
+    first = one_each(entries)
     change_log.lock(connection)
     listed = connection.execute(sa.select(suppressions).where(suppressions.c.address_key.in_(first)))
     known = {row.address_key: Suppression(**row._mapping) for row in listed}
@@ -108,6 +105,15 @@ def add_many(connection: sa.Connection, entries: Sequence[Suppression], now: dat
     changes += [Change("suppression", entry.address_key, None, "updated") for entry in better]
     change_log.append(connection, changes, now)
     return len(new)
+
+
+def one_each(entries: Iterable[Suppression]) -> dict[str, Suppression]:
+    """Return the entry that counts of each address: the first, unless it gives way to a later one."""
+    first: dict[str, Suppression] = {}
+    for entry in entries:
+        if entry.address_key not in first or _gives_way(first[entry.address_key], entry):
+            first[entry.address_key] = entry
+    return first
 
 
 def _gives_way(listed: Suppression, entry: Suppression) -> bool:
