@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.store import Touches, UnknownUserError
@@ -16,10 +17,10 @@ _ROUNDS = 15
 _USERS = [f"u{number}" for number in range(5)]
 
 
-def at_once(*writers: Callable[[], None]) -> None:
+def at_once(*writers: Callable[[], object]) -> None:
     start = threading.Barrier(len(writers), timeout=30)
 
-    def begin(write: Callable[[], None]) -> None:
+    def begin(write: Callable[[], object]) -> None:
         start.wait()
         write()
 
@@ -82,19 +83,17 @@ def test_orders_that_together_outgrow_what_was_stated(shop: Shop) -> None:
 
 def test_an_order_that_several_give_to_several_users_belongs_to_one(shop: Shop) -> None:
     shop.store.put_users([user(user_id) for user_id in _USERS], NOW)
-    ids = [f"o{number}" for number in range(4)]
+    ids = [f"o{number}-{part}" for number in range(_ROUNDS) for part in range(2)]
 
-    def write(users: Sequence[str]) -> None:
-        for user_id in users:
-            shop.store.put_orders([order(order_id, user_id) for order_id in ids], NOW)
+    def write(user_id: str, batch: Sequence[str]) -> None:
+        shop.store.put_orders([order(order_id, user_id) for order_id in batch], NOW)
 
-    at_once(*(lambda shift=shift: write(_USERS[shift:] + _USERS[:shift]) for shift in range(4)))
+    for number in range(_ROUNDS):
+        at_once(*(partial(write, user_id, ids[2 * number : 2 * number + 2]) for user_id in _USERS))
 
     held = [each for user_id in _USERS for each in shop.store.orders_of(user_id)]
-    assert sorted(each.order_id for each in held) == ids
-    assert sorted(shop.store.get_orders(ids), key=lambda each: each.order_id) == sorted(
-        held, key=lambda each: each.order_id
-    )
+    assert sorted(each.order_id for each in held) == sorted(ids)
+    assert sorted(shop.store.get_orders(ids), key=str) == sorted(held, key=str)
     for each in shop.store.get_users(_USERS):
         assert each.order_count == len(shop.store.orders_of(each.user_id))
 
