@@ -54,7 +54,7 @@ demo: $(VENV)/.installed  ## Run the whole pipeline on the real sample, or on yo
 dev: $(VENV)/.installed  ## Open dashboard, REST API and the Dagster UI, with sensors and schedules running
 	@DAGSTER_HOME=$(DAGSTER_HOME) $(BIN)/engagement dev --port $(PORT) --web-port $(WEB_PORT)
 
-test: $(VENV)/.installed-dev .venv-aws/.installed chromium  ## Run all tests: fast ones first, then those with real parts, then the browser
+test: $(VENV)/.installed-dev .venv-aws/.installed .venv-infra/.installed chromium  ## Run all tests: fast ones first, then those with real parts, then the browser
 	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-model: $(VENV)/.installed-dev .venv-model/.installed  ## Let a small real model write, on this machine, through the client that asks OpenAI

@@ -3,6 +3,8 @@
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
@@ -52,6 +54,25 @@ class Alarms:
         )
         alarm.add_alarm_action(self._action)
         alarm.add_ok_action(self._action)
+
+
+def make_alarm_topic(scope: Construct, key: kms.IKey) -> sns.Topic:
+    """Return a topic for all alarms of this account."""
+    topic = sns.Topic(scope, "Alarms", master_key=key, enforce_ssl=True)
+    # A topic with a policy of its own is open to nobody else, alarms of the same account included.
+    topic.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="AlarmsOfThisAccount",
+            principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+            actions=["sns:Publish"],
+            resources=[topic.topic_arn],
+            conditions={
+                "StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID},
+                "ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:{cdk.Aws.REGION}:{cdk.Aws.ACCOUNT_ID}:alarm:*"},
+            },
+        )
+    )
+    return topic
 
 
 def each_minute(namespace: str, name: str, statistic: str = "Maximum", **dimensions: str) -> cloudwatch.Metric:

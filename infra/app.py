@@ -24,7 +24,6 @@ _FLAGS = {
     "@aws-cdk/core:defaultCrossStackReferences": "strong",
     "@aws-cdk/core:target-partitions": ["aws"],
     "@aws-cdk/aws-ecs:removeDefaultDeploymentAlarm": True,
-    "@aws-cdk/aws-efs:denyAnonymousAccess": True,
     "@aws-cdk/aws-efs:mountTargetOrderInsensitiveLogicalId": True,
     "@aws-cdk/aws-sns-subscriptions:restrictSqsDescryption": True,
     "@aws-cdk/aws-ec2:uniqueImdsv2TemplateName": True,

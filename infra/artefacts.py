@@ -24,7 +24,8 @@ def bucket_name(account: str, region: str) -> str:
     return f"engagement-artefacts-{account}-{region}"
 
 
-def _zipped(folder: Path) -> Artefact:
+def make_artefact(folder: Path) -> Artefact:
+    """Return a folder's Python files as one, which is the same as long as they are."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.rglob("*.py")):
@@ -36,4 +37,4 @@ def _zipped(folder: Path) -> Artefact:
     return Artefact(f"{folder.name}/{hashlib.sha256(content).hexdigest()[:32]}.zip", content)
 
 
-STREAM_PROCESSOR = _zipped(_FOLDER)
+STREAM_PROCESSOR = make_artefact(_FOLDER)

@@ -85,16 +85,22 @@ class Account:
         Raises:
             FailedError: it cannot be used.
         """
+        from botocore.exceptions import ClientError
+
         url = self.put(Artefact(f"templates/{template.name}", template.read_bytes()))
         exists = self._is_there(stack)
-        change_set: str = self.clouds.create_change_set(
-            StackName=stack,
-            ChangeSetName=f"deploy-{uuid.uuid4().hex}",
-            ChangeSetType="UPDATE" if exists else "CREATE",
-            TemplateURL=url,
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-            Capabilities=["CAPABILITY_IAM"],
-        )["Id"]
+        try:
+            change_set: str = self.clouds.create_change_set(
+                StackName=stack,
+                ChangeSetName=f"deploy-{uuid.uuid4().hex}",
+                ChangeSetType="UPDATE" if exists else "CREATE",
+                TemplateURL=url,
+                Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+                Capabilities=["CAPABILITY_IAM"],
+            )["Id"]
+        except ClientError as error:
+            # Such as a stack whose making failed: it can only be deleted.
+            raise FailedError(str(error)) from error
         found = self._wait_for(stack, change_set)
         if found["Status"] == "FAILED":
             reason = found.get("StatusReason", "")
@@ -127,6 +133,10 @@ class Account:
             waiter.wait(StackName=proposal.stack, WaiterConfig=dict(patience))
         except WaiterError as error:
             raise FailedError("\n".join(self._what_went_wrong(proposal.stack)) or str(error)) from error
+
+    def protect(self, stack: str) -> None:
+        """See to it that a stack is not deleted by mistake."""
+        self.clouds.update_termination_protection(StackName=stack, EnableTerminationProtection=True)
 
     def outputs(self, stack: str) -> list[Mapping[str, Any]]:
         """Return what a stack says of itself: OutputKey, OutputValue, Description."""
@@ -248,6 +258,7 @@ def _deploy(deployment: Deployment, part: str, parameters: Mapping[str, str], *,
             _tell("Left as it was.")
             return
         account.carry_out(proposal)
+        account.protect(stack)
     for output in account.outputs(stack):
         if output.get("Description"):
             _tell(f"{output['Description']}: {output['OutputValue']}")

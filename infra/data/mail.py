@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import aws_cdk as cdk
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_ses as ses
 from constructs import Construct
@@ -33,7 +31,7 @@ class Mail:
     configuration_set: ses.ConfigurationSet
 
 
-def make_mail(scope: Construct, key: kms.IKey, name: str, domain: str, account: str) -> Mail:
+def make_mail(scope: Construct, key: kms.IKey, name: str, domain: str) -> Mail:
     """Return everything that sending needs, but for the DNS records that only the domain's owner can set."""
     feedback = make_channel(scope, "Feedback", key)
     configuration_set = ses.ConfigurationSet(
@@ -44,24 +42,10 @@ def make_mail(scope: Construct, key: kms.IKey, name: str, domain: str, account: 
         tls_policy=ses.ConfigurationSetTlsPolicy.REQUIRE,
         suppression_reasons=ses.SuppressionReasons.BOUNCES_AND_COMPLAINTS,
     )
-    allowed = feedback.topic.add_to_resource_policy(
-        iam.PolicyStatement(
-            sid="EventsOfOurOwnMail",
-            principals=[iam.ServicePrincipal("ses.amazonaws.com")],
-            actions=["sns:Publish"],
-            resources=[feedback.topic.topic_arn],
-            conditions={
-                "StringEquals": {"AWS:SourceAccount": account},
-                "ArnEquals": {"AWS:SourceArn": f"arn:aws:ses:{cdk.Aws.REGION}:{account}:configuration-set/{name}"},
-            },
-        )
-    )
-    destination = configuration_set.add_event_destination(
+    # CDK lets SES publish to the topic, for this configuration set of this account alone.
+    configuration_set.add_event_destination(
         "Feedback", destination=ses.EventDestination.sns_topic(feedback.topic), events=list(_EVENTS)
     )
-    # SES tries the topic when the destination is made.
-    if allowed.policy_dependable is not None:
-        destination.node.add_dependency(allowed.policy_dependable)
     identity = ses.EmailIdentity(
         scope,
         "Identity",

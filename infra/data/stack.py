@@ -1,11 +1,10 @@
 """The first stack: needs nothing but a domain, and works without the second one."""
 
 import aws_cdk as cdk
-from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from infra.alarms import Alarms
+from infra.alarms import Alarms, make_alarm_topic
 from infra.config import Deployment
 from infra.data.alarms import watch_data
 from infra.data.changes import make_changes
@@ -32,9 +31,9 @@ class DataStack(cdk.Stack):
         self.key = make_key(self, self.account, self.region)
         self.tables = make_tables(self, self.key, deployment.existing_tables)
         self.changes = make_changes(self, self.key, self.tables)
-        self.mail = make_mail(self, self.key, deployment.name, deployment.sender_domain, self.account)
+        self.mail = make_mail(self, self.key, deployment.name, deployment.sender_domain)
         self.storage = make_storage(self, self.key)
-        self.alarm_topic = sns.Topic(self, "Alarms", master_key=self.key, enforce_ssl=True)
+        self.alarm_topic = make_alarm_topic(self, self.key)
         self.alarm_topic.add_subscription(subscriptions.EmailSubscription(deployment.alarm_email))
         watch_data(Alarms(self, self.alarm_topic), self.changes, self.mail, self.tables)
         self._say_what_was_made()

@@ -52,6 +52,28 @@ class Files:
         )
 
 
+def _only_through_our_door() -> iam.PolicyDocument:
+    # It allows nobody anything: that stands with each service's role.
+    everything = {
+        "effect": iam.Effect.DENY,
+        "principals": [iam.AnyPrincipal()],
+        "actions": ["elasticfilesystem:Client*"],
+    }
+    return iam.PolicyDocument(
+        statements=[
+            iam.PolicyStatement(
+                sid="Encrypted", conditions={"Bool": {"aws:SecureTransport": "false"}}, resources=["*"], **everything
+            ),
+            iam.PolicyStatement(
+                sid="ThroughAnAccessPoint",
+                conditions={"Null": {"elasticfilesystem:AccessPointArn": "true"}},
+                resources=["*"],
+                **everything,
+            ),
+        ]
+    )
+
+
 def make_files(scope: Construct, vpc: ec2.IVpc, key: kms.IKey) -> Files:
     """Return an encrypted file system that is backed up every day."""
     system = efs.FileSystem(
@@ -63,7 +85,7 @@ def make_files(scope: Construct, vpc: ec2.IVpc, key: kms.IKey) -> Files:
         kms_key=key,
         enable_automatic_backups=True,
         throughput_mode=efs.ThroughputMode.ELASTIC,
-        allow_anonymous_access=False,
+        file_system_policy=_only_through_our_door(),
         removal_policy=cdk.RemovalPolicy.RETAIN,
     )
     access = system.add_access_point(

@@ -41,6 +41,7 @@ class Work:
         variables: its settings.
         secrets: what of them must not be seen.
         port: where it listens; None: nobody asks it.
+        has_name: whether others in the network find it by its name.
         copies: how many run at once.
         alone: whether the old one ends before the new one begins.
         has_files: whether it sees the file system.
@@ -56,6 +57,7 @@ class Work:
     variables: Mapping[str, str]
     secrets: Mapping[str, ecs.Secret]
     port: int | None = None
+    has_name: bool = False
     copies: int = 1
     alone: bool = True
     has_files: bool = False
@@ -107,7 +109,7 @@ class Cluster:
             vpc_subnets=SERVICES,
             circuit_breaker=ecs.DeploymentCircuitBreaker(rollback=True),
             enable_execute_command=work.has_shell,
-            cloud_map_options=None if work.port is None else ecs.CloudMapOptions(name=work.name),
+            cloud_map_options=ecs.CloudMapOptions(name=work.name) if work.has_name else None,
             propagate_tags=ecs.PropagatedTagSource.SERVICE,
         )
         if work.has_files:
@@ -125,6 +127,14 @@ class Cluster:
             memory_limit_mib=work.memory,
             task_role=role,
             volumes=[self._files.volume()] if work.has_files else [],
+        )
+        # CDK sees to it that secrets may be read, but not that they may be decrypted with a key of another stack.
+        task.obtain_execution_role().add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=["kms:Decrypt"],
+                resources=[self._key.key_arn],
+                conditions={"StringEquals": {"kms:ViaService": f"secretsmanager.{cdk.Aws.REGION}.amazonaws.com"}},
+            )
         )
         container = task.add_container(
             work.name,

@@ -55,6 +55,7 @@ class Works:
             variables=self._dagster_variables() | self._store_variables(),
             secrets=secrets,
             port=CODE_PORT,
+            has_name=True,
             has_files=True,
             has_shell=True,
         )

@@ -1,0 +1,45 @@
+"""The templates, written once for all tests of a run; it takes ten seconds."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from engagement_pipeline.platform.settings import PROJECT_ROOT
+from engagement_pipeline_tests.infra.templates import PROGRAMS, Template, run
+from engagement_pipeline_tests.side_by_side import one_at_a_time
+
+EXAMPLE = PROJECT_ROOT / "infra" / "deployment.example.json"
+
+
+@pytest.fixture(scope="session")
+def templates(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that both stacks of the example were written to."""
+    if not PROGRAMS.exists():
+        pytest.skip("AWS CDK is not installed (`make test` installs it into .venv-infra)")
+    if shutil.which("node") is None:
+        pytest.skip("no Node.js here, which AWS CDK runs on")
+    out = _of_all_processes(pytestconfig, tmp_path_factory) / "templates"
+    with one_at_a_time(pytestconfig, "templates"):
+        if not (out / "written").exists():
+            done = run("python", "-m", "infra.app", "--deployment", EXAMPLE, "--out", out)
+            assert done.returncode == 0, done.stderr
+            (out / "written").touch()
+    return out
+
+
+@pytest.fixture(scope="session")
+def data(templates: Path) -> Template:
+    """The stack that holds data."""
+    return Template(templates / "engagement-data.template.json")
+
+
+@pytest.fixture(scope="session")
+def services(templates: Path) -> Template:
+    """The stack that runs what works on it."""
+    return Template(templates / "engagement-services.template.json")
+
+
+def _of_all_processes(config: pytest.Config, factory: pytest.TempPathFactory) -> Path:
+    base = factory.getbasetemp()
+    return base.parent if hasattr(config, "workerinput") else base
