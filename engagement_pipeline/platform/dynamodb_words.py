@@ -3,7 +3,7 @@
 Every name and value gets a placeholder, so that reserved words and any text are safe.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from engagement_pipeline.platform.dynamodb_values import Item, attribute_of
@@ -83,11 +83,11 @@ def is_one_of(attribute: str, values: Collection[Any]) -> Condition:
 
 
 def all_of(*conditions: Condition) -> Condition:
-    return lambda words: " AND ".join(f"({condition(words)})" for condition in conditions)
+    return _joined(" AND ", conditions)
 
 
 def any_of(*conditions: Condition) -> Condition:
-    return lambda words: " OR ".join(f"({condition(words)})" for condition in conditions)
+    return _joined(" OR ", conditions)
 
 
 def unchanged(seen: Mapping[str, Any], attributes: Collection[str]) -> Condition:
@@ -116,3 +116,10 @@ def projection(attributes: Collection[str]) -> dict[str, Any]:
         return {}
     words = Words()
     return {"ProjectionExpression": words.names(attributes), **words.parameters()}
+
+
+def _joined(word: str, conditions: Sequence[Condition]) -> Condition:
+    # DynamoDB refuses parentheses that nothing asks for.
+    if len(conditions) == 1:
+        return conditions[0]
+    return lambda words: word.join(f"({condition(words)})" for condition in conditions)
