@@ -14,7 +14,7 @@ from engagement_pipeline.defs.checks import ALL_CHECKS
 from engagement_pipeline.defs.jobs import ALL_JOBS
 from engagement_pipeline.defs.resources import warehouse_resource
 from engagement_pipeline.defs.schedules import ALL_SCHEDULES
-from engagement_pipeline.defs.sensors import ALL_SENSORS
+from engagement_pipeline.defs.sensors import ALL_SENSORS, queued_changes
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform.settings import Settings, get_settings
 
@@ -41,7 +41,7 @@ def build_defs(settings: Settings, resource_overrides: Mapping[str, Any] | None 
         asset_checks=ALL_CHECKS,
         jobs=ALL_JOBS,
         schedules=ALL_SCHEDULES,
-        sensors=ALL_SENSORS,
+        sensors=[*ALL_SENSORS, *(queued_changes if settings.dynamodb.changes_queue_url else [])],
         # One process per run: a process per step would cost seconds each, and the work is done by DuckDB's threads.
         executor=dg.in_process_executor,
         resources={

@@ -29,7 +29,7 @@ _WAIT_SECONDS: Final = 1
 # While more come all the time, whoever waits for what was taken goes on after so long.
 LONGEST_SECONDS: Final = 30.0
 # What is wrong with a row, and not with the store.
-_NOT_STORABLE: Final = (sa.exc.IntegrityError, sa.exc.DataError, OverflowError)
+NOT_STORABLE: Final = (sa.exc.IntegrityError, sa.exc.DataError, OverflowError)
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class _Consumer:
         faults = [fault for each in known if (fault := self._items.faults(each.reading.event, now)) is not None]
         try:
             applied = self._write(known, poison, faults, now)
-        except _NOT_STORABLE:
+        except NOT_STORABLE:
             known, not_storable, applied = self._write_one_by_one(known, now)
             poison = [*poison, *not_storable]
             self._write([], poison, faults, now)
@@ -177,7 +177,7 @@ class _Consumer:
             try:
                 with self._database.write() as connection:
                     applied += self._model.apply(connection, [each.reading], now)
-            except _NOT_STORABLE as error:
+            except NOT_STORABLE as error:
                 # Its text could quote a row.
                 bad.append(_Poison(each.message, BadChangeError("new", "not_storable", type(error).__name__)))
             else:

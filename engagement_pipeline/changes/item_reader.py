@@ -38,7 +38,7 @@ from engagement_pipeline.users.models import Order
 from engagement_pipeline.users.rejects import Reject, storable
 from engagement_pipeline.users.rows import StoredUser
 
-_TABLES: Final[dict[Entity, Table]] = {
+TABLES: Final[dict[Entity, Table]] = {
     "user": USERS,
     "order": ORDERS,
     "email": EMAILS,
@@ -80,11 +80,11 @@ class ItemReader:
             UnavailableError: DynamoDB does not answer.
         """
         found: dict[tuple[Table, tuple[str, ...]], Item] = {}
-        for table in {_TABLES[event.entity] for event in events}:
-            keys = {_key(event) for event in events if _TABLES[event.entity] is table}
+        for table in {TABLES[event.entity] for event in events}:
+            keys = {_key(event) for event in events if TABLES[event.entity] is table}
             for item in self._tables.get_many(table, keys):
                 found[table, tuple(item[name] for name in table.key.attributes)] = item
-        return [_with(event, found.get((_TABLES[event.entity], _key(event)))) for event in events]
+        return [_with(event, found.get((TABLES[event.entity], _key(event)))) for event in events]
 
     def orders_now(self, keys: Collection[tuple[str, str]]) -> Sequence[Order]:
         """Return those of these orders, by user and id, that there are now; of one id the one that is written last."""
@@ -128,7 +128,7 @@ class ItemReader:
             return None
         return Reject(
             entity="user" if event.entity == "user" else "order",
-            file=self._settings.dynamodb.tables[_TABLES[event.entity].name],
+            file=self._settings.dynamodb.tables[TABLES[event.entity].name],
             line=0,
             field=found.faults[0].field,
             reason=found.faults[0].reason,

@@ -42,6 +42,14 @@ react_to_changes = dg.define_asset_job(
     tags=_RETRIED,
 )
 
+collect_changes = dg.define_asset_job(
+    "collect_changes",
+    selection=dg.AssetSelection.assets(*RAW).without_checks(),
+    description="Where users are kept on DynamoDB: brings over what the system has changed there itself, such as the "
+    "statuses of e-mails. Decides and sends nothing.",
+    tags=_RETRIED,
+)
+
 refresh_engagement = dg.define_asset_job(
     "refresh_engagement",
     selection=dg.AssetSelection.assets(*RAW, *DECIDING, "copy_report", "email_events", *MEASURING),
@@ -109,6 +117,7 @@ def prune_history() -> None:
 # Dagster does not export the type that `define_asset_job` returns.
 ALL_JOBS: list[Any] = [
     react_to_changes,
+    collect_changes,
     refresh_engagement,
     collect_copy,
     send_emails,

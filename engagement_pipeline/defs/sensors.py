@@ -14,6 +14,7 @@ import dagster as dg
 from engagement_pipeline.defs.assets import REACTION
 from engagement_pipeline.defs.importing import IncomingFile, incoming_files
 from engagement_pipeline.defs.jobs import (
+    collect_changes,
     collect_copy,
     collect_feedback,
     has_failed_since,
@@ -59,6 +60,33 @@ def _taken_up_again(pipeline: Pipeline) -> int | None:
 
 
 new_user_data = [_new_user_data(f"new_user_data_{number}") for number in range(1, WAITING_SENSORS + 1)]
+
+
+def _queued_changes(name: str) -> dg.SensorDefinition:
+    @dg.sensor(name=name, jobs=[react_to_changes, collect_changes], minimum_interval_seconds=1, default_status=_ON)
+    def waiting_sensor(
+        context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]
+    ) -> dg.RunRequest | dg.SkipReason:
+        """Waits for messages in the queue of changes: asks for a reaction to what the shop or a person has done.
+
+        What the system has changed itself is only taken over, now and then.
+        """
+        from engagement_pipeline.changes.looking import wait_for_messages
+
+        waiting = wait_for_messages(pipeline.settings, pipeline.database, WAIT_SECONDS, pipeline.now)
+        if waiting is None:
+            return dg.SkipReason("nothing new in the queue that has not been asked for")
+        age = (pipeline.now() - waiting.oldest_at).total_seconds()
+        return dg.RunRequest(
+            job_name=(react_to_changes if waiting.is_urgent else collect_changes).name,
+            tags={"messages_waiting": str(waiting.messages), "oldest_waits_seconds": f"{max(age, 0):.1f}"},
+        )
+
+    return waiting_sensor
+
+
+# Only where settings name a queue; two, as one that has just fired rests until the daemon's next round.
+queued_changes = [_queued_changes(f"queued_changes_{number}") for number in (1, 2)]
 
 
 @dg.sensor(job=import_files, minimum_interval_seconds=5, default_status=_ON)

@@ -4,8 +4,9 @@ Each batch is one transaction there, and the last one records how far we are. A 
 repeats batches at worst, and a repeated row that is equal to what is published is not written again.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
 import duckdb
 import sqlalchemy as sa
@@ -14,13 +15,26 @@ from engagement_pipeline.platform.sql import Database, upsert
 from engagement_pipeline.platform.warehouse import get_offset, insert_rows, set_offset, transaction
 from engagement_pipeline.scoring.population import ensure_tables, publish_population
 from engagement_pipeline.scoring.tables import published_revision, scores
+from engagement_pipeline.users.derived import chunks
 
 BATCH = 10_000
 _NAME = "engagement_scores"
 _OFFSET = "published_scores"
 
 
-def publish(con: duckdb.DuckDBPyConnection, database: Database, now: datetime) -> int:
+class Moved(NamedTuple):
+    """A score that is not the published one."""
+
+    user_id: str
+    score: float
+    band: str
+
+
+# Is given scores before they are published, and the moment of publishing.
+Tell = Callable[[Sequence[Moved], datetime], object]
+
+
+def publish(con: duckdb.DuckDBPyConnection, database: Database, now: datetime, tell: Tell | None = None) -> int:
     """Bring the operational table `scores` up to date with the warehouse.
 
     A published row keeps the `as_of` of the day on which its score or band last moved. The population's parameters go
@@ -30,6 +44,7 @@ def publish(con: duckdb.DuckDBPyConnection, database: Database, now: datetime) -
         con: the warehouse.
         database: the operational store.
         now: the moment recorded as that of publishing.
+        tell: hears of the scores that have moved, each at least once, before they are published.
 
     Returns:
         How many rows of scores were written or removed there.
@@ -49,7 +64,7 @@ def publish(con: duckdb.DuckDBPyConnection, database: Database, now: datetime) -
     if revision <= published:
         return removed
     removed += _remove(database, _gone(con, published))
-    written = _write(con, database, published, revision, now)
+    written = _write(con, database, published, revision, now, tell)
     with transaction(con):
         con.execute("DELETE FROM removed_scores WHERE revision <= ?", [revision])
         set_offset(con, _OFFSET, revision)
@@ -63,7 +78,9 @@ def _published(database: Database) -> int:
     return -1 if revision is None else revision
 
 
-def _write(con: duckdb.DuckDBPyConnection, database: Database, published: int, revision: int, now: datetime) -> int:
+def _write(
+    con: duckdb.DuckDBPyConnection, database: Database, published: int, revision: int, now: datetime, tell: Tell | None
+) -> int:
     changed = con.execute(
         "SELECT user_id, score, band, as_of FROM engagement_scores WHERE revision > ? ORDER BY user_id", [published]
     )
@@ -75,6 +92,8 @@ def _write(con: duckdb.DuckDBPyConnection, database: Database, published: int, r
             for user_id, score, band, as_of in batch
         ]
         batch = changed.fetchmany(BATCH)
+        if tell is not None and (moved := _moved(database, rows)):
+            tell(moved, now)
         with database.write() as connection:
             written += upsert(
                 connection,
@@ -86,6 +105,19 @@ def _write(con: duckdb.DuckDBPyConnection, database: Database, published: int, r
             if not batch:
                 upsert(connection, published_revision, [{"name": _NAME, "revision": revision}], ["revision"])
                 return written
+
+
+def _moved(database: Database, rows: Sequence[dict[str, Any]]) -> list[Moved]:
+    known: dict[str, tuple[float, str]] = {}
+    with database.read() as connection:
+        for chunk in chunks(row["user_id"] for row in rows):
+            query = sa.select(scores.c.user_id, scores.c.score, scores.c.band).where(scores.c.user_id.in_(chunk))
+            known |= {row.user_id: (row.score, row.band) for row in connection.execute(query)}
+    return [
+        Moved(row["user_id"], row["score"], row["band"])
+        for row in rows
+        if known.get(row["user_id"]) != (row["score"], row["band"])
+    ]
 
 
 def _gone(con: duckdb.DuckDBPyConnection, published: int) -> Iterator[list[str]]:

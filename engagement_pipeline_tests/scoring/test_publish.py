@@ -1,8 +1,8 @@
 """Publishing: changed rows only, once, whatever happens between the two stores."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -14,7 +14,7 @@ from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.scoring import publish as publishing
 from engagement_pipeline.scoring.formula import Population
 from engagement_pipeline.scoring.population import newest_population, published_population
-from engagement_pipeline.scoring.publish import publish
+from engagement_pipeline.scoring.publish import Moved, publish
 from engagement_pipeline.scoring.scores import rescore
 from engagement_pipeline.scoring.tables import published_revision, scores
 from engagement_pipeline_tests.conftest import NOW
@@ -158,3 +158,41 @@ def test_the_population_in_use_is_published_with_the_scores(con: duckdb.DuckDBPy
     score(con, full=True)
     publish(con, database, LATER)
     assert in_use() == newest_population(con) != first
+
+
+def test_who_wants_to_hears_of_scores_that_have_moved(
+    con: duckdb.DuckDBPyConnection, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, float, str]] = []
+    monkeypatch.setattr(publishing, "BATCH", 4)
+    write_users(con, users(10), seq=1)
+    score(con)
+    publish(con, database, NOW, lambda moved, now: told.extend(moved))
+    assert {user_id: (score, band) for user_id, score, band in told} == published(database)
+    assert len(told) == 10
+    told.clear()
+    score(con, full=True)
+    publish(con, database, LATER, lambda moved, now: told.extend(moved))
+    assert told == []
+
+
+def test_what_was_not_heard_is_not_published_and_told_again(
+    con: duckdb.DuckDBPyConnection, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def crash(moved: Sequence[Moved], now: datetime) -> None:
+        told.extend(each.user_id for each in moved)
+        if len(told) > 4:
+            raise CrashError
+
+    monkeypatch.setattr(publishing, "BATCH", 4)
+    write_users(con, users(10), seq=1)
+    score(con)
+    with pytest.raises(CrashError):
+        publish(con, database, NOW, crash)
+    assert len(published(database)) == 4
+    publish(con, database, NOW, lambda moved, now: told.extend(each.user_id for each in moved))
+    assert set(told) == set(published(database))
+    # Those that were told and not published, and no others, a second time.
+    assert len(told) == 10 + 4

@@ -1,10 +1,11 @@
 """The operational store as the warehouse knows it: users, orders, refused records, suppressions."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 
 import dagster as dg
 
-from engagement_pipeline.defs.assets import DAILY, DATA_TEAM, WAREHOUSE_POOL
+from engagement_pipeline.defs.assets import DAILY, DATA_TEAM, REACTION, WAREHOUSE_POOL
 from engagement_pipeline.defs.metadata import markdown_bars, table_metadata
 from engagement_pipeline.defs.resources import WarehouseResource
 from engagement_pipeline.delivery import mirror as delivery_mirror
@@ -52,8 +53,14 @@ def _spec(name: str, description: str) -> dg.AssetSpec:
     ],
     pool=WAREHOUSE_POOL,
 )
-def raw(warehouse: WarehouseResource, pipeline: dg.ResourceParam[Pipeline]) -> Iterator[dg.MaterializeResult[None]]:
-    """Bring over what changed since the last run; the offset commits with the rows."""
+def raw(
+    context: dg.AssetExecutionContext, warehouse: WarehouseResource, pipeline: dg.ResourceParam[Pipeline]
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Bring over what changed since the last run; the offset commits with the rows.
+
+    Where users are kept on DynamoDB, what the queue says has changed there is taken into the operational store first.
+    """
+    queued = _take_queued(context, pipeline)
     with warehouse.get_connection() as con:
         report = users_mirror.pull(con, pipeline.database)
         suppressed = delivery_mirror.pull_suppressions(con, pipeline.database)
@@ -64,10 +71,25 @@ def raw(warehouse: WarehouseResource, pipeline: dg.ResourceParam[Pipeline]) -> I
             "suppressions": {"changed_suppressions": suppressed},
         }
         for table, numbers in brought.items():
-            metadata = {**table_metadata(con, table), **numbers, "change_log_offset": report.seq}
+            metadata = {**table_metadata(con, table), **numbers, **queued, "change_log_offset": report.seq}
             if table == "rejected_records":
                 rows = con.execute(
                     "SELECT reason, count(*) FROM rejected_records GROUP BY 1 ORDER BY 2 DESC"
                 ).fetchall()
                 metadata["by_reason"] = markdown_bars(dict(rows), "reason")
             yield dg.MaterializeResult(asset_key=table, metadata=metadata)
+
+
+def _take_queued(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dict[str, int]:
+    if not pipeline.settings.dynamodb.changes_queue_url:
+        return {}
+    from engagement_pipeline.changes.consumer import consume
+
+    # A reaction deals with these changes itself: no other has to be asked for.
+    reader = REACTION if context.job_name == REACTION else None
+    report = consume(pipeline.settings, pipeline.database, pipeline.now, reader=reader)
+    if report.set_aside:
+        context.log.warning(f"{report.set_aside:,} messages were no changes and are set aside: `engagement rejected`")
+    if report.rejected:
+        context.log.warning(f"{report.rejected:,} items are no proper users or orders: `engagement rejected`")
+    return {f"from_the_queue_{name}": number for name, number in asdict(report).items()}

@@ -10,7 +10,7 @@ from engagement_pipeline.defs.resources import WarehouseResource
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform.settings import get_settings
 from engagement_pipeline.scoring.history import write_day
-from engagement_pipeline.scoring.publish import publish
+from engagement_pipeline.scoring.publish import Tell, publish
 from engagement_pipeline.scoring.scores import rescore
 
 history_days = dg.DailyPartitionsDefinition(start_date=get_settings().history_from.isoformat(), end_offset=1)
@@ -39,12 +39,13 @@ def engagement_scores(
     """One row per user: engagement from 0 to 100 as of today, where 50 means even odds of an order within the horizon.
 
     A full run re-estimates the population parameters; a run after a change scores only the users that changed, with
-    the parameters kept. Changed scores, and the parameters, are published to the operational store.
+    the parameters kept. Changed scores, and the parameters, are published to the operational store; where users are
+    kept on DynamoDB, scores are written beside them.
     """
     now = pipeline.now()
     with warehouse.get_connection() as con:
         report = rescore(con, now.date(), pipeline.settings.scoring, full=config.full, now=now)
-        published = publish(con, pipeline.database, now)
+        published = publish(con, pipeline.database, now, _write_back(pipeline))
         return dg.MaterializeResult(
             metadata={
                 **table_metadata(con, "engagement_scores"),
@@ -55,6 +56,14 @@ def engagement_scores(
                 "by_band": markdown_bars(report.by_band, "band"),
             }
         )
+
+
+def _write_back(pipeline: Pipeline) -> Tell | None:
+    if not pipeline.settings.dynamodb.is_set:
+        return None
+    from engagement_pipeline.changes.write_back import write_back
+
+    return write_back(pipeline.settings, pipeline.database)
 
 
 @dg.asset(
