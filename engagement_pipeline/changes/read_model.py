@@ -45,7 +45,26 @@ class ReadModel:
         """
         change_log.lock(connection)
         check_secret_key(connection, self.secret_key)
-        fresh = self._fresh(connection, readings, now)
+        return self._write(connection, self._fresh(connection, readings, now), now)
+
+    def load(self, connection: sa.Connection, readings: Iterable[Reading[Any]], now: datetime) -> int:
+        """Bring rows in line with items as they were read from the tables, in a writing transaction.
+
+        Those that events have told of are left alone: what is to be known of them has come, or is on its way.
+
+        Returns:
+            How many items were none of these.
+
+        Raises:
+            SecretKeyChangedError: the store was made with another secret key.
+        """
+        change_log.lock(connection)
+        check_secret_key(connection, self.secret_key)
+        latest = newest(readings)
+        told = Sequences(self.secret_key).applied(connection, latest)
+        return self._write(connection, [reading for key, reading in latest.items() if key not in told], now)
+
+    def _write(self, connection: sa.Connection, fresh: Sequence[Reading[Any]], now: datetime) -> int:
         orders = order_rows.write(connection, _of(fresh, "order"), self.look_up, now)
         owners = {change.user_id for change in orders if change.user_id is not None}
         users = user_rows.write(connection, _of(fresh, "user"), owners)

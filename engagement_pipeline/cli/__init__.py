@@ -11,6 +11,7 @@ import typer
 from pydantic import ValidationError
 
 from engagement_pipeline.cli import (
+    code_server,
     copy,
     deliveries,
     demo,
@@ -20,6 +21,7 @@ from engagement_pipeline.cli import (
     scoring,
     status,
     suppressions,
+    tables,
     tokens,
     users,
     web,
@@ -38,12 +40,14 @@ app = typer.Typer(
 )
 demo.register(app)
 dev.register(app)
+code_server.register(app)
 orders.register(app)
 scoring.register(app)
 deliveries.register(app)
 copy.register(app)
 preview.register(app)
 suppressions.register(app)
+tables.register(app)
 users.register(app)
 tokens.register(app)
 web.register(app)

@@ -76,7 +76,7 @@ def scanned(dynamo: Dynamo, table: Table, parts: int = PARTS) -> Generator[Item,
             thread.join()
 
 
-def exported(settings: Settings, table: Table, location: str) -> Iterator[Item]:
+def exported(settings: Settings, table: Table, location: str) -> Generator[Item, None, None]:
     """Read a full export in DynamoDB's JSON, and see to it that nothing of it is missing or broken.
 
     Args:

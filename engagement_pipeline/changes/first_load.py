@@ -1,0 +1,162 @@
+"""Brings whole tables into the operational store: the first load, or another one where that store was lost.
+
+Events may go on meanwhile: what they have told of an item stands. A load that was cut short is simply begun anew.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final
+
+from engagement_pipeline.changes.consumer import NOT_STORABLE
+from engagement_pipeline.changes.events import BadChangeError, ChangeEvent, Entity, Item
+from engagement_pipeline.changes.item_reader import TABLES, ItemReader
+from engagement_pipeline.changes.read_model import ReadModel
+from engagement_pipeline.changes.reading import Reading
+from engagement_pipeline.platform.dynamodb import Dynamo, connect
+from engagement_pipeline.platform.dynamodb_bulk import exported, scanned
+from engagement_pipeline.platform.errors import BadInputError
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.sql import Database
+from engagement_pipeline.users import rejects
+from engagement_pipeline.users.rejects import Reject
+
+# Users come behind their orders, so that they are written once, with aggregates that hold them.
+ENTITIES: Final[tuple[Entity, ...]] = ("order", "user", "email", "address", "audit")
+
+_AT_ONCE: Final = 1_000
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What became of the items of the tables.
+
+    Attributes:
+        read: items that were read.
+        written: those that events had not told of.
+        rejected: those that are no proper users, orders and so on; each is recorded with its reason.
+    """
+
+    read: int = 0
+    written: int = 0
+    rejected: int = 0
+
+    def __add__(self, other: "LoadReport") -> "LoadReport":
+        return LoadReport(self.read + other.read, self.written + other.written, self.rejected + other.rejected)
+
+
+def load(
+    settings: Settings,
+    database: Database,
+    now: Callable[[], datetime],
+    exports: Mapping[Entity, str] | None = None,
+    on_progress: Callable[[int], None] = lambda count: None,
+) -> dict[Entity, LoadReport]:
+    """Load the tables, or those of which there is an export.
+
+    Args:
+        settings: name the tables.
+        database: the operational store.
+        now: tells the time, timezone-aware.
+        exports: where exports of tables lie (`s3://...`); without any, all tables are scanned.
+        on_progress: hears of each batch how many items it has brought.
+
+    Raises:
+        BadInputError: settings name no tables, or there is no whole export there.
+        UnavailableError: DynamoDB does not answer. What was loaded stays.
+    """
+    if not settings.dynamodb.is_set:
+        raise BadInputError("no tables to load: set ENGAGEMENT_DYNAMODB__USERS_TABLE and the others")
+    loader = _Loader(settings, database, now)
+    wanted = [entity for entity in ENTITIES if not exports or entity in exports]
+    return {entity: loader.load(entity, (exports or {}).get(entity), on_progress) for entity in wanted}
+
+
+class _Loader:
+    def __init__(self, settings: Settings, database: Database, now: Callable[[], datetime]) -> None:
+        self._settings = settings
+        self._database = database
+        self._now = now
+        self._dynamo: Dynamo = connect(settings)
+        self._items = ItemReader(settings, database)
+        # Whether items lack orders is for events to find: here every order would ask for its user's.
+        self._model = ReadModel(
+            settings.secret_key.get_secret_value(), self._items.orders_now, lambda user_ids, now: None
+        )
+
+    def load(self, entity: Entity, export: str | None, on_progress: Callable[[int], None]) -> LoadReport:
+        table = TABLES[entity]
+        found = scanned(self._dynamo, table) if export is None else exported(self._settings, table, export)
+        total = LoadReport()
+        with closing(found) as items:
+            for batch in _batches(items):
+                total += self._take(entity, batch)
+                on_progress(len(batch))
+        return total
+
+    def _take(self, entity: Entity, items: Sequence[Item]) -> LoadReport:
+        now = self._now()
+        readings: list[Reading[Any]] = []
+        faults: list[Reject] = []
+        for item in items:
+            event = _event(entity, item, now)
+            try:
+                readings.append(self._items.read(event))
+            except BadChangeError as error:
+                faults.append(self._reject(event, error))
+            else:
+                faults += [fault for fault in [self._items.faults(event, now)] if fault is not None]
+        try:
+            written = self._write(readings, now)
+        except NOT_STORABLE:
+            written = 0
+            for reading in readings:
+                try:
+                    written += self._write([reading], now)
+                except NOT_STORABLE as error:
+                    # Its text could quote a row.
+                    wrong = BadChangeError("new", "not_storable", type(error).__name__)
+                    faults.append(self._reject(reading.event, wrong))
+        with self._database.write() as connection:
+            rejects.record(connection, faults, now)
+        return LoadReport(len(items), written, len(faults))
+
+    def _write(self, readings: Sequence[Reading[Any]], now: datetime) -> int:
+        with self._database.write() as connection:
+            return self._model.load(connection, readings, now)
+
+    def _reject(self, event: ChangeEvent, error: BadChangeError) -> Reject:
+        return Reject(
+            entity="change",
+            file=self._dynamo.called(TABLES[event.entity]),
+            line=0,
+            field=error.field,
+            reason=error.code,
+            message=str(error),
+            original=rejects.storable(str(event.new)),
+        )
+
+
+def _event(entity: Entity, item: Item, now: datetime) -> ChangeEvent:
+    """Return what an event would say of an item that is there."""
+    user_id = item.get("userId")
+    return ChangeEvent(
+        version=1,
+        event_id="load",
+        entity=entity,
+        operation="created",
+        entity_id=item[TABLES[entity].key.attributes[-1]],
+        user_id=user_id if isinstance(user_id, str) and user_id else None,
+        sequence=0,
+        occurred_at=now,
+        # JSON has no sets.
+        new={name: sorted(value, key=str) if isinstance(value, set) else value for name, value in item.items()},
+    )
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    rest = iter(items)
+    while batch := list(islice(rest, _AT_ONCE)):
+        yield batch
