@@ -17,6 +17,7 @@ from engagement_pipeline.platform.settings import Settings
         ({"ENGAGEMENT_SCORING__HORIZON_DAYS": "0"}, "greater than or equal to 1"),
         ({"ENGAGEMENT_SEND_MODE": "yes"}, "'outbox', 'dry_run' or 'live'"),
         ({"ENGAGEMENT_CAMPAIGN": "win back!"}, "pattern"),
+        ({"ENGAGEMENT_WEB__FIRST_TOKEN": "egp_short"}, "43 letters"),
         ({"ENGAGEMENT_GATE__COOLDOWN": "30"}, "Extra inputs are not permitted"),
     ],
 )

@@ -37,6 +37,7 @@ def web(
     from engagement_pipeline.web.app import create_app
 
     pipeline = Pipeline(get_settings())
+    _take_first_token(pipeline)
     app = create_app(pipeline)
     typer.echo(_check_who_is_let_in(pipeline, host), err=True)
     shown = "127.0.0.1" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host  # noqa: S104 - compared only
@@ -48,6 +49,19 @@ def web(
     server.run()
     if not server.started:
         raise typer.Exit(_FAILURE)
+
+
+def _take_first_token(pipeline: "Pipeline") -> None:
+    token = pipeline.settings.web.first_token.get_secret_value()
+    if not token:
+        return
+    from engagement_pipeline.platform.audit import AuditEntry
+    from engagement_pipeline.web.security import tokens
+
+    now = pipeline.now()
+    with pipeline.database.write() as connection:
+        if tokens.add_first(connection, token, now):
+            pipeline.audit.record(AuditEntry("system", "token.added", "token", "first", {"scope": "write"}, now))
 
 
 def _stop_when_closed(server: "uvicorn.Server", pipe: int) -> None:

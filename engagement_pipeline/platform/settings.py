@@ -4,6 +4,7 @@ Nested settings use a double underscore: `ENGAGEMENT_GATE__COOL_DOWN_DAYS=35`.
 The defaults need no account: SQLite, DuckDB, template copy, an outbox folder.
 """
 
+import re
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -208,6 +209,18 @@ class WebSettings(_Group):
         "tokens a hundredth of it.",
     )
     dagster_url: str = Field("http://127.0.0.1:3000", description="Where people find the Dagster UI.")
+    first_token: SecretStr = Field(
+        SecretStr(""),
+        description="A token of one's own drawing, egp_ and 43 letters, digits, - or _. A store without any gets it "
+        "when the web server starts: for machines that nobody logs in to.",
+    )
+
+    @field_validator("first_token")
+    @classmethod
+    def _first_token_is_long(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not re.fullmatch(r"egp_[A-Za-z0-9_-]{43}", value.get_secret_value()):
+            raise ValueError("must be egp_ and 43 letters, digits, - or _")
+        return value
 
     @field_validator("dagster_url")
     @classmethod

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from engagement_pipeline.delivery import tokens
 from engagement_pipeline.delivery.tables import emails
+from engagement_pipeline.platform.audit import audit_log
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.web.security.requests import MOST_BYTES
 from engagement_pipeline.web.tracking import PIXEL
@@ -78,6 +79,19 @@ def test_no_token_and_no_address_is_in_the_log(shop: Shop, server: Server) -> No
     assert shop.token("unsubscribe") not in log
     assert "@" not in log
     assert shop.token("open") not in log
+
+
+def test_a_machine_that_nobody_logs_in_to_is_given_its_first_token(shop: Shop, tmp_path: Path) -> None:
+    token = "egp_" + "x" * 43
+    for _ in range(2):
+        with running(shop.settings.database_url, tmp_path, ENGAGEMENT_WEB__FIRST_TOKEN=token) as server:
+            assert server.ask("GET", "/api/system")[0].status == 401
+            answer, _ = server.ask("GET", "/api/system", headers={"Authorization": f"Bearer {token}"})
+            assert answer.status == 200
+            assert token not in server.log.read_text()
+    with shop.database.read() as connection:
+        added = connection.execute(sa.select(audit_log.c.entity_id, audit_log.c.details)).all()
+    assert [tuple(each) for each in added] == [("first", {"scope": "write"})]
 
 
 def test_a_body_without_end_is_not_read_to_its_end(server: Server) -> None:

@@ -12,6 +12,7 @@ from typing import Final, Literal
 import sqlalchemy as sa
 
 from engagement_pipeline.platform.errors import BadInputError
+from engagement_pipeline.platform.sql import insert_or_ignore
 from engagement_pipeline.web.security.tables import api_tokens
 
 Scope = Literal["read", "write"]
@@ -54,15 +55,18 @@ def add(connection: sa.Connection, name: str, scope: Scope, now: datetime) -> st
     if connection.execute(sa.select(api_tokens.c.token_id).where(api_tokens.c.name == name)).first():
         raise TokenNameError(f"there is, or was, a token named {name}: the audit log could not tell them apart")
     token = PREFIX + secrets.token_urlsafe(32)
-    row = {
-        "token_id": secrets.token_hex(6),
-        "name": name,
-        "token_hash": _hash(token),
-        "scope": scope,
-        "created_at": now,
-    }
-    connection.execute(sa.insert(api_tokens), [row])
+    connection.execute(sa.insert(api_tokens), [_row(token, name, scope, now)])
     return token
+
+
+def add_first(connection: sa.Connection, token: str, now: datetime) -> bool:
+    """Take in a token that somebody else has drawn, if there has never been any; tell whether it was taken.
+
+    It is named `first` and may write. Several servers may start at once with the same one.
+    """
+    if are_needed(connection):
+        return False
+    return insert_or_ignore(connection, api_tokens, [_row(token, "first", "write", now)]) == 1
 
 
 def list_tokens(connection: sa.Connection) -> Sequence[Token]:
@@ -109,6 +113,16 @@ def is_use_to_be_noted(token: Token, now: datetime) -> bool:
 def note_use(connection: sa.Connection, token_id: str, now: datetime) -> None:
     """Note that a token was used."""
     connection.execute(sa.update(api_tokens).where(api_tokens.c.token_id == token_id).values(last_used_at=now))
+
+
+def _row(token: str, name: str, scope: Scope, now: datetime) -> dict[str, object]:
+    return {
+        "token_id": secrets.token_hex(6),
+        "name": name,
+        "token_hash": _hash(token),
+        "scope": scope,
+        "created_at": now,
+    }
 
 
 def _hash(token: str) -> str:

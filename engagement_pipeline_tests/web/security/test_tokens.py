@@ -35,6 +35,20 @@ def test_the_store_does_not_know_the_token(database: Database) -> None:
     assert token.removeprefix(tokens.PREFIX) not in repr(row)
 
 
+def test_a_token_that_was_drawn_elsewhere_is_the_first_or_none(database: Database) -> None:
+    drawn = tokens.PREFIX + "x" * 43
+    with database.write() as connection:
+        assert tokens.add_first(connection, drawn, NOW)
+        found = tokens.find(connection, drawn)
+        assert found is not None
+        assert (found.name, found.scope) == ("first", "write")
+        assert not tokens.add_first(connection, drawn, NOW)
+        assert tokens.revoke(connection, "first", NOW)
+        # A token that was taken back must not come in again with the next start.
+        assert not tokens.add_first(connection, drawn, NOW)
+        assert tokens.find(connection, drawn) is None
+
+
 def test_a_revoked_token_is_none_and_its_name_stays_taken(database: Database) -> None:
     with database.write() as connection:
         token = tokens.add(connection, "shop", "write", NOW)
