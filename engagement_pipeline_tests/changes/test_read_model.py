@@ -1,6 +1,7 @@
 """Whatever comes in whatever order, and however often: the rows end as the items are."""
 
 import random
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -71,7 +72,9 @@ def truth(tables: Tables) -> dict[str, Any]:
     """What the tables say, by the functions that the stores on DynamoDB read them with."""
     known = {order.order_id: order for order in readable_orders(tables.of("order"))}
     said = {item["userId"]: stored_user_of(item, SECRET) for item in tables.of("user")}
-    store_orders = {user_id: [o for o in known.values() if o.user_id == user_id] for user_id in said}
+    store_orders: dict[str, list[Order]] = defaultdict(list)
+    for order in known.values():
+        store_orders[order.user_id].append(order)
     return {
         "users": {
             user_id: stored_user_of(
