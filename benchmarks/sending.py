@@ -28,6 +28,7 @@ from pathlib import Path
 from engagement_pipeline.copywriting.brand import Brand, load_brand
 from engagement_pipeline.delivery.assembly import sender_for
 from engagement_pipeline.delivery.entries import NewEmail
+from engagement_pipeline.delivery.stores import stores_for
 from engagement_pipeline.migrations import upgrade
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform.settings import PROJECT_ROOT, Settings
@@ -89,7 +90,7 @@ def bare_loop(emails: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         prepare(Path(folder), 1)
         settings = Settings(data_dir=Path(folder), gate={"hold_out_share": 0})
-        sender_for(settings, Database(settings.store_url), brand()).run(lambda: NOW)
+        sender_for(settings, stores_for(settings, Database(settings.store_url)), brand()).run(lambda: NOW)
         content = next((Path(folder) / "outbox").glob("*.eml")).read_bytes()
     with sink() as port, smtplib.SMTP("127.0.0.1", port) as smtp:
         cpu, start = time.process_time(), time.perf_counter()
@@ -131,7 +132,7 @@ def send(folder: Path, port: int, lanes: int) -> None:
     """Be one sender: say when ready, and begin when told to."""
     settings = live_settings(folder, port, lanes)
     database = Database(settings.store_url)
-    sender = sender_for(settings, database, brand())
+    sender = sender_for(settings, stores_for(settings, database), brand())
     print("ready", flush=True)
     sys.stdin.read()
     began = time.process_time()

@@ -14,14 +14,16 @@ from engagement_pipeline.copywriting.copy import Copywriter
 from engagement_pipeline.copywriting.edition import edition_of
 from engagement_pipeline.copywriting.template import TemplateCopywriter
 from engagement_pipeline.delivery.assembly import sender_for
-from engagement_pipeline.delivery.ledger import SqlLedger
+from engagement_pipeline.delivery.ledger import Ledger
 from engagement_pipeline.delivery.send_report import Progress, SendReport
+from engagement_pipeline.delivery.stores import Stores, stores_for
+from engagement_pipeline.delivery.suppressions import Suppressions
 from engagement_pipeline.migrations import upgrade
 from engagement_pipeline.platform import clock, warehouse
-from engagement_pipeline.platform.audit import Audit, SqlAudit
+from engagement_pipeline.platform.audit import Audit
 from engagement_pipeline.platform.settings import Settings
 from engagement_pipeline.platform.sql import Database
-from engagement_pipeline.users.store import SqlUserStore, UserStore
+from engagement_pipeline.users.store import UserStore
 
 if TYPE_CHECKING:
     from engagement_pipeline.copywriting.preview import Preview
@@ -53,17 +55,24 @@ class Pipeline:
         return database
 
     @cached_property
+    def stores(self) -> Stores:
+        return stores_for(self.settings, self.database)
+
+    @property
     def store(self) -> UserStore:
-        return SqlUserStore(self.database, self.secret_key)
+        return self.stores.users
 
-    @cached_property
-    def ledger(self) -> SqlLedger:
-        settings = self.settings
-        return SqlLedger(self.database, settings.delivery.soft_bounces, needs_approval=settings.needs_approval)
+    @property
+    def ledger(self) -> Ledger:
+        return self.stores.ledger
 
-    @cached_property
+    @property
+    def suppressions(self) -> Suppressions:
+        return self.stores.suppressions
+
+    @property
     def audit(self) -> Audit:
-        return SqlAudit(self.database)
+        return self.stores.audit
 
     @cached_property
     def brand(self) -> Brand:
@@ -120,7 +129,7 @@ class Pipeline:
         from engagement_pipeline.delivery.previewing import Previewer
 
         previewer = Previewer(
-            self.settings, self.database, self.copywriter, self.why_template, self.brand, self.catalogue
+            self.settings, self.stores, self.copywriter, self.why_template, self.brand, self.catalogue
         )
         return previewer.preview(user_id, self.now(), variant=variant, fresh=fresh)
 
@@ -132,4 +141,4 @@ class Pipeline:
             for listener in listeners:
                 listener(report)
 
-        return sender_for(self.settings, self.database, self.brand).run(self.now, tell)
+        return sender_for(self.settings, self.stores, self.brand).run(self.now, tell)

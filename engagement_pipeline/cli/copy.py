@@ -148,10 +148,10 @@ def _decide(verdict: "Verdict", edition: str | None, by: str | None, note: str, 
     note = " ".join(note.split())
     approval = Approval(pipeline.settings.campaign, chosen, verdict, who, note, pipeline.now())
     if verdict == "approved":
-        decided = decide(pipeline.database, approval)
+        decided = decide(pipeline.database, pipeline.ledger, approval)
     else:
         with progress("Closing", "e-mails", quiet=as_json) as advance:
-            decided = decide(pipeline.database, approval, advance)
+            decided = decide(pipeline.database, pipeline.ledger, approval, advance)
     result = {
         **decided.approval.record(),
         "is_new": decided.is_new,

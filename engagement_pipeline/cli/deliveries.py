@@ -100,10 +100,7 @@ def resolve(
         raise BadInputError(f"the note must hold no address, and at most {_LONGEST_NOTE} characters")
     pipeline = Pipeline(get_settings())
     word: unknowns.Became = "sent" if became is Resolution.sent else "failed"
-    with pipeline.database.write() as connection:
-        soft_bounces = pipeline.settings.delivery.soft_bounces
-        found = unknowns.resolve(connection, email_id, word, note, pipeline.now(), soft_bounces)
-    if not found:
+    if not unknowns.resolve(pipeline.stores, email_id, word, note, pipeline.now()):
         raise BadInputError(f"{email_id} is not the id of an e-mail that is unknown")
     emit(
         {"email_id": email_id, "status": became.value},
@@ -119,7 +116,7 @@ def replay(as_json: Json = False) -> None:
     from engagement_pipeline.platform.settings import get_settings
 
     pipeline = Pipeline(get_settings())
-    report = replay_events(pipeline.database, pipeline.now())
+    report = replay_events(pipeline.database, pipeline.ledger, pipeline.now())
     emit(
         asdict(report),
         as_json,

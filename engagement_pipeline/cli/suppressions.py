@@ -44,9 +44,9 @@ def list_(
         by_reason = suppressions.count_by_reason(connection)
         if key is None:
             found = suppressions.list_suppressions(connection, limit, reason=reason, source=source)
-        else:
-            one = suppressions.find(connection, key)
-            found = [one] if one and reason in (None, one.reason) and source in (None, one.source) else []
+    if key is not None:
+        one = pipeline.suppressions.find([key]).get(key)
+        found = [one] if one and reason in (None, one.reason) and source in (None, one.source) else []
 
     def render() -> None:
         if address is None:
@@ -72,23 +72,22 @@ def add(
         raise BadInputError("the reason must be a code of at most 32 small letters, digits and _")
     pipeline = Pipeline(get_settings())
     key = _key(pipeline, address)
-    with pipeline.database.write() as connection:
-        added = suppressions.add(connection, key, reason, "person", pipeline.now())
+    now = pipeline.now()
+    entry = suppressions.Suppression(key, reason, suppressions.PERSON, now)
+    added = pipeline.suppressions.add([entry], now) == 1
     said = "is on the list now" if added else "was on the list already"
     emit({"address_key": key, "added": added}, as_json, lambda: typer.echo(f"{key} {said}"))
 
 
 def remove(address: _Address, as_json: Json = False) -> None:
     """Take an address off the list, for instance after its owner has asked for it."""
-    from engagement_pipeline.delivery import suppressions
     from engagement_pipeline.pipeline import Pipeline
     from engagement_pipeline.platform.settings import get_settings
 
     pipeline = Pipeline(get_settings())
     key = _key(pipeline, address)
-    with pipeline.database.write() as connection:
-        before = suppressions.find(connection, key)
-        removed = suppressions.remove(connection, key, pipeline.now())
+    before = pipeline.suppressions.find([key]).get(key)
+    removed = before is not None and pipeline.suppressions.remove(before, pipeline.now())
     said = f"is off the list; it was there for {before.reason} (from {before.source})" if before else "was not on it"
     emit({"address_key": key, "removed": removed}, as_json, lambda: typer.echo(f"{key} {said}"))
 
@@ -107,7 +106,7 @@ def import_(
 
     pipeline = Pipeline(get_settings())
     with progress("Importing suppressions", "lines", quiet=as_json) as advance:
-        report = import_suppressions(pipeline.database, path, pipeline.secret_key, pipeline.now(), advance)
+        report = import_suppressions(pipeline.stores, path, pipeline.secret_key, pipeline.now(), advance)
     result: dict[str, Any] = asdict(report)
 
     def render() -> None:

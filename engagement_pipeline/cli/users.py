@@ -69,7 +69,7 @@ def erase(
     if not yes:
         typer.confirm(f"Erase the user {user_id} for good?", abort=True)
     pipeline = Pipeline(get_settings())
-    report = erasure.erase(pipeline.database, pipeline.settings, user_id, _ACTOR, pipeline.now())
+    report = erasure.erase(pipeline.stores, pipeline.settings, user_id, _ACTOR, pipeline.now())
     if not report.found:
         raise BadInputError(_NOBODY)
 

@@ -49,7 +49,7 @@ def prune(
         read_up_to = min(get_offset(con, reader) or 0 for reader in _READERS)
     with pipeline.database.write() as connection:
         changes = prune_change_log(connection, now - timedelta(days=config.change_days), read_up_to)
-    erasures = Counter(report.left or "finished" for report in finish(pipeline.database, pipeline.settings, now))
+    erasures = Counter(report.left or "finished" for report in finish(pipeline.stores, pipeline.settings, now))
     context.log.info(
         f"deleted {runs} runs, {changes} change-log entries and {pages} previews; {expired} unknown e-mails expired"
     )

@@ -57,9 +57,8 @@ def sending_hours(
     with pipeline.database.read() as connection:
         if reason := breaker.tripped(connection):
             return dg.SkipReason(f"sending has stopped: {reason}; {breaker.HOW_TO_GO_ON}")
-        are_left = approving.are_left(connection, campaign)
     now = pipeline.now()
-    if are_left or ledger.due(campaign, now, count=1, after=None) or ledger.has_leftovers(now):
+    if ledger.has_rejected(campaign) or ledger.due(campaign, now, count=1, after=None) or ledger.has_leftovers(now):
         return dg.RunRequest()
     if number := ledger.count_unapproved(campaign):
         return dg.SkipReason(f"no e-mail is due that may be sent; {approving.in_words(number)}")

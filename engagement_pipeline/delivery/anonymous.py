@@ -1,17 +1,20 @@
 """Ledger rows and events of a person who has been erased: they still count, and lead to nobody any more.
 
-User, address and e-mail get ids that are drawn, not derived: nobody can compute whose they were, not even with the
-secret key. What a provider or the web report of such an e-mail later is kept without its original.
+User, address and e-mail get ids that nobody can compute, not even with the secret key. What a provider or the web
+report of such an e-mail later is kept without its original.
 """
 
+import hashlib
+import hmac
 import uuid
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from engagement_pipeline.delivery.entries import StoredEmail
 from engagement_pipeline.delivery.tables import email_events, emails
 from engagement_pipeline.platform import change_log
 from engagement_pipeline.platform.change_log import Change
@@ -20,31 +23,39 @@ PREFIX: Final = "erased:"
 NOTHING: Final = "{}"
 
 
-def new_pseudonym() -> str:
-    """Return an id that nobody has had: 39 characters, fit for a user or an address."""
-    return f"{PREFIX}{uuid.uuid4().hex}"
-
-
 def is_pseudonym(some_id: str | None) -> bool:
     return some_id is not None and some_id.startswith(PREFIX)
 
 
 @dataclass(frozen=True)
-class Anonymised:
-    """What was made anonymous: rows and events by how many, and the new ids of e-mails by their former ones."""
+class Pseudonyms:
+    """The new ids of one person, all made of a seed that is drawn for one erasure and forgotten at its end.
 
-    email_ids: Mapping[str, str]
-    events: int
+    So an erasure that is taken up again after a crash finds the ids that it has given before, and once it is finished
+    nobody can tell whose they were.
+    """
 
+    seed: str = field(repr=False)
 
-def email_ids_of(connection: sa.Connection, user_id: str) -> list[str]:
-    """Return a user's e-mails, in whatever status."""
-    return list(connection.execute(sa.select(emails.c.email_id).where(emails.c.user_id == user_id)).scalars())
+    @property
+    def user_id(self) -> str:
+        """39 characters; the same in all rows, so that they are still one person's."""
+        return f"{PREFIX}{self._made_of('user', '')}"
 
+    def email_id(self, former: str) -> str:
+        return self._made_of("email", former)
 
-def address_keys_of(connection: sa.Connection, user_id: str) -> set[str]:
-    """Return the addresses that a user's ledger rows were written for."""
-    return set(connection.execute(sa.select(emails.c.address_key).where(emails.c.user_id == user_id)).scalars())
+    def address_key(self, former: str) -> str:
+        """39 characters; one for each address, as the effect is measured by address."""
+        return f"{PREFIX}{self._made_of('address', former)}"
+
+    def provider_message_id(self, row: StoredEmail) -> str | None:
+        """Return what the provider calls an e-mail, unless that is made of our former id."""
+        kept = row.provider_message_id
+        return None if kept is not None and row.email_id in kept else kept
+
+    def _made_of(self, what: str, former: str) -> str:
+        return hmac.new(self.seed.encode(), f"{what}\0{former}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def empty(connection: sa.Connection, event_ids: Collection[str]) -> None:
@@ -54,45 +65,54 @@ def empty(connection: sa.Connection, event_ids: Collection[str]) -> None:
         connection.execute(of_them.values(original=NOTHING, address_key=None))
 
 
-def anonymise(
-    connection: sa.Connection, user_id: str, address_keys: Collection[str], pseudonym: str, now: datetime
-) -> Anonymised:
-    """Cut the tie between a person and their ledger rows and events.
+def rename_rows(connection: sa.Connection, rows: Sequence[StoredEmail], names: Pseudonyms, now: datetime) -> None:
+    """Give a person's ledger rows, none of which is in a sender's hands, their new ids, in a writing transaction."""
+    change_log.lock(connection)
+    changes = [Change("email", row.email_id, row.user_id, "deleted") for row in rows]
+    for row in rows:
+        values = {
+            "email_id": names.email_id(row.email_id),
+            "user_id": names.user_id,
+            "address_key": names.address_key(row.address_key),
+            "provider_message_id": names.provider_message_id(row),
+            "updated_at": now,
+        }
+        connection.execute(sa.update(emails).where(emails.c.email_id == row.email_id).values(values))
+        changes.append(Change("email", names.email_id(row.email_id), names.user_id, "created"))
+    change_log.append(connection, changes, now)
+
+
+def anonymise_events(
+    connection: sa.Connection,
+    rows: Sequence[StoredEmail],
+    address_keys: Collection[str],
+    names: Pseudonyms,
+    now: datetime,
+) -> int:
+    """Leave of what was reported of a person's e-mails what happened, when, and to which e-mail, by its new id.
 
     Args:
         connection: a writing transaction. The change log's lock is taken first.
-        user_id: whose rows; none of them may be in a sender's hands.
+        rows: the person's, as they were before they got new ids.
         address_keys: of the person: events that nobody could match, but that name one of these, are emptied as well.
-        pseudonym: takes the user's place in all rows, so that they are still one person's.
+        names: the new ids.
         now: the moment of the change.
+
+    Returns:
+        How many events it concerned; those that were made anonymous before are not found again.
     """
     change_log.lock(connection)
-    rows = connection.execute(sa.select(emails).where(emails.c.user_id == user_id)).all()
-    new_ids = {row.email_id: uuid.uuid4().hex for row in rows}
-    # One pseudonym for each address: the effect is measured by address.
-    new_keys = {key: new_pseudonym() for key in {row.address_key for row in rows} | set(address_keys)}
-    for row in rows:
-        _rename(connection, row, new_ids[row.email_id], new_keys[row.address_key], pseudonym, now)
-    changes = [Change("email", old, user_id, "deleted") for old in new_ids]
-    changes += [Change("email", new, pseudonym, "created") for new in new_ids.values()]
+    own = {row.email_id for row in rows}
+    changes: list[Change] = []
     events = _events(connection, rows, address_keys)
     for event in events:
-        changes += _empty(connection, event, new_ids, pseudonym)
+        changes += _empty(connection, event, own, names)
     change_log.append(connection, changes, now)
-    return Anonymised(new_ids, len(events))
-
-
-def _rename(
-    connection: sa.Connection, row: sa.Row[Any], email_id: str, address_key: str, pseudonym: str, now: datetime
-) -> None:
-    values = {"email_id": email_id, "user_id": pseudonym, "address_key": address_key, "updated_at": now}
-    if row.email_id in (row.provider_message_id or ""):
-        values["provider_message_id"] = None
-    connection.execute(sa.update(emails).where(emails.c.email_id == row.email_id).values(values))
+    return len(events)
 
 
 def _events(
-    connection: sa.Connection, rows: Sequence[sa.Row[Any]], address_keys: Collection[str]
+    connection: sa.Connection, rows: Sequence[StoredEmail], address_keys: Collection[str]
 ) -> Sequence[sa.Row[Any]]:
     """Select what was reported of these e-mails, or of the person's address."""
     event = email_events.c
@@ -105,17 +125,17 @@ def _events(
     return connection.execute(sa.select(email_events).where(sa.or_(own, at_the_address, nobodys))).all()
 
 
-def _empty(connection: sa.Connection, event: sa.Row[Any], new_ids: Mapping[str, str], pseudonym: str) -> list[Change]:
+def _empty(connection: sa.Connection, event: sa.Row[Any], own: Collection[str], names: Pseudonyms) -> list[Change]:
     """Leave of an event what happened, when, and to which e-mail; return what changes with that."""
-    own_id = event.email_id if event.email_id in new_ids else None
+    own_id = event.email_id if event.email_id in own else None
     # A provider's id of an event stays: by it a report that comes again is known. Ours are made of the e-mail's.
     is_made_of_it = own_id is not None and own_id in event.event_id
-    event_id = new_pseudonym() if is_made_of_it else event.event_id
+    event_id = f"{PREFIX}{uuid.uuid4().hex}" if is_made_of_it else event.event_id
     values: dict[str, Any] = {"event_id": event_id, "address_key": None, "original": NOTHING}
     if own_id is not None:
-        values["email_id"] = new_ids[own_id]
+        values["email_id"] = names.email_id(own_id)
         if own_id in (event.provider_message_id or ""):
             values["provider_message_id"] = None
     connection.execute(sa.update(email_events).where(email_events.c.event_id == event.event_id).values(values))
     gone = [Change("event", event.event_id, None, "deleted")] if is_made_of_it else []
-    return [*gone, Change("event", event_id, None if own_id is None else pseudonym, "updated")]
+    return [*gone, Change("event", event_id, None if own_id is None else names.user_id, "updated")]

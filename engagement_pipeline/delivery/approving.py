@@ -13,12 +13,12 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from engagement_pipeline.copywriting import approvals
 from engagement_pipeline.copywriting.approvals import Approval
-from engagement_pipeline.delivery import bookkeeping, statements
+from engagement_pipeline.delivery import statements
+from engagement_pipeline.delivery.ledger import Ledger
 from engagement_pipeline.delivery.statuses import EMAILED, WAITING, Status
 from engagement_pipeline.delivery.tables import emails
-from engagement_pipeline.platform import change_log
+from engagement_pipeline.platform.audit import AuditEntry
 from engagement_pipeline.platform.sql import Database
 
 HOW_TO_GO_ON: Final = "engagement copy sample, then engagement copy approve EDITION"
@@ -52,30 +52,34 @@ class Decided:
         return self.before is None or self.before.verdict != self.approval.verdict
 
 
-def decide(database: Database, approval: Approval, on_closed: Callable[[int], object] = lambda _: None) -> Decided:
+def decide(
+    database: Database,
+    ledger: Ledger,
+    approval: Approval,
+    on_closed: Callable[[int], object] = lambda _: None,
+    audit: AuditEntry | None = None,
+) -> Decided:
     """Let a verdict stand. Repeating it changes nothing, but goes on closing where that was interrupted.
 
     Args:
-        database: the operational store.
+        database: the operational store, which counts.
+        ledger: whose e-mails say these words.
         approval: the verdict.
         on_closed: told now and then how many more e-mails were closed.
+        audit: of who decides.
     """
-    with database.write() as connection:
-        if not database.is_sqlite:
-            connection.execute(statements.LOCK_FOR_REJECTING)
-        before = approvals.find(connection, approval.campaign, approval.edition)
-        standing = before if before is not None and before.verdict == approval.verdict else approval
-        approvals.put(connection, standing)
+    before = ledger.decide(approval, audit)
+    standing = before if before is not None and before.verdict == approval.verdict else approval
     closed = 0
     if approval.verdict == "rejected":
-        closed = close_rejected(database, approval.campaign, approval.decided_at, on_closed)
+        closed = close_rejected(ledger, approval.campaign, approval.decided_at, on_closed)
     with database.read() as connection:
         rows = count_by_edition(connection, approval.campaign).get(approval.edition, {})
     return Decided(standing, before, closed, _sum(rows, WAITING), _sum(rows, EMAILED))
 
 
 def close_rejected(
-    database: Database, campaign: str, now: datetime, on_closed: Callable[[int], object] = lambda _: None
+    ledger: Ledger, campaign: str, now: datetime, on_closed: Callable[[int], object] = lambda _: None
 ) -> int:
     """Close drafts and queued rows whose words were rejected, but for those that a sender holds; return how many.
 
@@ -83,18 +87,11 @@ def close_rejected(
     """
     closed = 0
     while True:
-        with database.write() as connection:
-            change_log.lock(connection)
-            number = bookkeeping.close_rejected(connection, campaign, _AT_ONCE, now)
+        number = ledger.close_rejected(campaign, _AT_ONCE, now)
         closed += number
         on_closed(number)
         if number < _AT_ONCE:
             return closed
-
-
-def are_left(connection: sa.Connection, campaign: str) -> bool:
-    """Tell whether `close_rejected` has something to close: given back by a sender, or written during the rejection."""
-    return connection.execute(statements.waiting_rejected(campaign).limit(1)).first() is not None
 
 
 def count_by_edition(connection: sa.Connection, campaign: str) -> dict[str, dict[Status, int]]:

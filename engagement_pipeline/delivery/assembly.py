@@ -2,17 +2,15 @@
 
 from engagement_pipeline.copywriting.brand import Brand
 from engagement_pipeline.delivery.judging import Judge
-from engagement_pipeline.delivery.ledger import SqlLedger
 from engagement_pipeline.delivery.limits import SendingLimits
 from engagement_pipeline.delivery.live import NotReadyError, check_live
 from engagement_pipeline.delivery.mailer import Mailer
 from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.delivery.rendering import MessageMaker
 from engagement_pipeline.delivery.sender import Sender
+from engagement_pipeline.delivery.stores import Stores
 from engagement_pipeline.platform.settings import Settings
-from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.keys import check_secret_key
-from engagement_pipeline.users.store import SqlUserStore
 
 
 def mailer_for(settings: Settings) -> Mailer | None:
@@ -36,7 +34,7 @@ def mailer_for(settings: Settings) -> Mailer | None:
     raise NotReadyError("ENGAGEMENT_SEND_MODE=live needs ENGAGEMENT_DELIVERY__PROVIDER: ses or smtp")
 
 
-def sender_for(settings: Settings, database: Database, brand: Brand) -> Sender:
+def sender_for(settings: Settings, stores: Stores, brand: Brand) -> Sender:
     """Return the sender of the campaign in the settings.
 
     Raises:
@@ -45,19 +43,17 @@ def sender_for(settings: Settings, database: Database, brand: Brand) -> Sender:
     if settings.send_mode == "live":
         check_live(settings, brand)
     secret_key = settings.secret_key.get_secret_value()
-    with database.write() as connection:
+    with stores.database.write() as connection:
         # With another key every e-mail would go out with a link that does not unsubscribe.
         check_secret_key(connection, secret_key)
-    ledger = SqlLedger(database, settings.delivery.soft_bounces, needs_approval=settings.needs_approval)
-    store = SqlUserStore(database, secret_key)
-    judge = Judge(ledger, store, settings.gate, settings.scoring, secret_key)
+    judge = Judge(stores.ledger, stores.users, settings.gate, settings.scoring, secret_key)
     return Sender(
         settings.campaign,
-        database,
-        ledger,
+        stores.database,
+        stores.ledger,
         judge,
         MessageMaker(brand, settings.delivery, secret_key),
         mailer_for(settings),
-        SendingLimits(database, warming_up=settings.delivery.warm_up and settings.send_mode == "live"),
+        SendingLimits(stores.database, warming_up=settings.delivery.warm_up and settings.send_mode == "live"),
         settings.delivery.senders,
     )

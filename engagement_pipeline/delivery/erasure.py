@@ -6,7 +6,8 @@ again goes on where it stopped, and the nightly housekeeping asks for all. In th
 1. the addresses are suppressed and waiting e-mails closed, so that nothing new begins;
 2. a message that is in a sender's hands is waited for: its file is in the outbox only afterwards;
 3. files are deleted, while it is still known whom they speak of;
-4. in one transaction the user and the orders go, and everything that counts is made anonymous;
+4. the user and the orders go, and everything that counts is made anonymous: what was reported first, then the ledger
+   and the user, each whole;
 5. the store's own files are cleared of what these rows have left in them.
 
 The warehouse, which knows no name and no address, follows by the change log as with any deletion.
@@ -14,8 +15,9 @@ The warehouse, which knows no name and no address, follows by the change log as 
 
 import hashlib
 import hmac
+import secrets
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -23,23 +25,22 @@ from typing import Final, Literal
 
 import sqlalchemy as sa
 
-from engagement_pipeline.delivery import anonymous, suppressions
+from engagement_pipeline.delivery import anonymous
+from engagement_pipeline.delivery.anonymous import Pseudonyms
 from engagement_pipeline.delivery.assembly import mailer_for
 from engagement_pipeline.delivery.judging import USER_DELETED
-from engagement_pipeline.delivery.ledger import SqlLedger
+from engagement_pipeline.delivery.stores import Stores
 from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.platform import change_log, clock, facts
-from engagement_pipeline.platform.audit import AuditEntry, audit_log, record
+from engagement_pipeline.platform.audit import AuditEntry
 from engagement_pipeline.platform.idempotency import idempotency_keys
 from engagement_pipeline.platform.settings import Settings
-from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.platform.wiping import wipe
 from engagement_pipeline.scoring.tables import scores
 from engagement_pipeline.users import erasing
 from engagement_pipeline.users.keys import check_secret_key
 from engagement_pipeline.users.person import Person
 from engagement_pipeline.users.tables import orders, users
-from engagement_pipeline.users.writing import remove_user
 
 PATIENCE_SECONDS: Final = 15.0
 # A file of this size is written anew in less time than others wait for the store.
@@ -47,7 +48,7 @@ AT_ONCE_BYTES: Final = 512 * 1024 * 1024
 
 _POLL_SECONDS: Final = 0.05
 _FACT: Final = "erasing:"
-_ROWS_LEFT: Final = "rows"
+_ROWS_LEFT: Final = "rows:"
 _FILES_LEFT: Final = "files"
 
 Left = Literal["message_in_flight", "store_files"]
@@ -84,7 +85,7 @@ class ErasureReport:
 
 
 def erase(
-    database: Database,
+    stores: Stores,
     settings: Settings,
     user_id: str,
     actor: str,
@@ -96,7 +97,7 @@ def erase(
     """Erase a person; asking again does no harm, and finishes what was left.
 
     Args:
-        database: the operational store.
+        stores: where everything lies that is known of people.
         settings: the secret key, and where files are kept.
         user_id: the shop's id.
         actor: who wants it, for the audit log.
@@ -107,17 +108,17 @@ def erase(
     Raises:
         SecretKeyChangedError: the store was made with another secret key.
     """
-    erasure = _Erasure(database, settings, user_id, now)
+    erasure = _Erasure(stores, settings, user_id, now)
     if not erasure.begin(actor, request_id):
         return ErasureReport(user_id, found=False)
     return erasure.go_on(patience_seconds, AT_ONCE_BYTES)
 
 
-def finish(database: Database, settings: Settings, now: datetime) -> list[ErasureReport]:
+def finish(stores: Stores, settings: Settings, now: datetime) -> list[ErasureReport]:
     """Finish all erasures that were begun, however large the store's file is."""
-    with database.read() as connection:
+    with stores.database.read() as connection:
         begun = facts.names(connection, _FACT)
-    return [_Erasure(database, settings, name.removeprefix(_FACT), now).go_on(PATIENCE_SECONDS, None) for name in begun]
+    return [_Erasure(stores, settings, name.removeprefix(_FACT), now).go_on(PATIENCE_SECONDS, None) for name in begun]
 
 
 def audit_id(user_id: str, secret: str) -> str:
@@ -129,11 +130,12 @@ def audit_id(user_id: str, secret: str) -> str:
 class _Erasure:
     """One person's way out."""
 
-    def __init__(self, database: Database, settings: Settings, user_id: str, now: datetime) -> None:
-        self._database = database
+    def __init__(self, stores: Stores, settings: Settings, user_id: str, now: datetime) -> None:
+        self._stores = stores
+        self._database = stores.database
+        self._ledger = stores.ledger
         self._settings = settings
         self._secret = settings.secret_key.get_secret_value()
-        self._ledger = SqlLedger(database, settings.delivery.soft_bounces)
         self._user_id = user_id
         self._fact = f"{_FACT}{user_id}"
         self._now = now
@@ -144,13 +146,14 @@ class _Erasure:
             change_log.lock(connection)
             check_secret_key(connection, self._secret)
             known = self._is_known(connection)
-            if known and facts.keep_first(connection, self._fact, _ROWS_LEFT) == _FILES_LEFT:
+            if known and facts.keep_first(connection, self._fact, _rows_left()) == _FILES_LEFT:
                 # Somebody has come back under this id since.
-                facts.put(connection, self._fact, _ROWS_LEFT)
+                facts.put(connection, self._fact, _rows_left())
             if known:
-                self._close_waiting(connection)
+                self._close_waiting()
                 entity_id = audit_id(self._user_id, self._secret)
-                record(connection, AuditEntry(actor, "user.erased", "user", entity_id, {}, self._now, request_id))
+                entry = AuditEntry(actor, "user.erased", "user", entity_id, {}, self._now, request_id)
+                self._stores.audit.record(entry)
             return known or facts.get(connection, self._fact) is not None
 
     def go_on(self, patience_seconds: float, at_most: int | None) -> ErasureReport:
@@ -158,55 +161,61 @@ class _Erasure:
         report = ErasureReport(self._user_id)
         marks: Collection[bytes] | None = None
         with self._database.read() as connection:
-            left = facts.get(connection, self._fact)
-        if left == _ROWS_LEFT:
+            left = facts.get(connection, self._fact) or _FILES_LEFT
+        if left != _FILES_LEFT:
             if not self._wait_for_senders(patience_seconds):
                 return replace(report, left="message_in_flight")
-            with self._database.read() as connection:
-                person, marks = self._person(connection)
-            report, forgotten = self._forget(report, person)
+            person, marks = self._person()
+            report, forgotten = self._forget(report, person, Pseudonyms(left.removeprefix(_ROWS_LEFT)))
             if not forgotten:
                 return replace(report, left="message_in_flight")
-        if not wipe(self._database, marks, at_most):
+        if self._is_in_sql() or not wipe(self._database, marks, at_most):
             return replace(report, left="store_files")
         with self._database.write() as connection:
             facts.remove(connection, self._fact)
         return report
 
     def _is_known(self, connection: sa.Connection) -> bool:
-        places = (users.c.user_id, orders.c.user_id, scores.c.user_id, emails.c.user_id)
-        found = [sa.select(sa.literal(1)).where(place == self._user_id).limit(1) for place in places]
-        return any(connection.execute(query).first() for query in found)
+        if self._stores.users.get_user(self._user_id) or self._stores.users.orders_of(self._user_id):
+            return True
+        scored = sa.select(sa.literal(1)).where(scores.c.user_id == self._user_id)
+        return connection.execute(scored).first() is not None or bool(self._ledger.emails_of(self._user_id))
 
-    def _addresses(self, connection: sa.Connection) -> set[str]:
+    def _is_in_sql(self) -> bool:
+        """Tell whether lists still show the person: where they are filled from elsewhere, they follow in a moment."""
+        places = (users.c.user_id, orders.c.user_id, emails.c.user_id)
+        with self._database.read() as connection:
+            found = [sa.select(sa.literal(1)).where(place == self._user_id).limit(1) for place in places]
+            return any(connection.execute(query).first() for query in found)
+
+    def _addresses(self) -> set[str]:
         """Return the present address and those written to before, but for one that by now is somebody else's alone."""
-        mine = sa.select(users.c.address_key).where(users.c.user_id == self._user_id)
-        present = connection.execute(mine).scalar_one_or_none()
-        former = anonymous.address_keys_of(connection, self._user_id) - {present}
-        taken = sa.select(users.c.address_key).where(users.c.address_key.in_(former), users.c.user_id != self._user_id)
-        keys = former - set(connection.execute(taken).scalars())
+        user = self._stores.users.get_user(self._user_id)
+        present = None if user is None else user.address_key
+        former = {row.address_key for row in self._ledger.emails_of(self._user_id)} - {present}
+        keys = former - set(self._others(former))
         return {key for key in (*keys, present) if key is not None and not anonymous.is_pseudonym(key)}
 
-    def _close_waiting(self, connection: sa.Connection) -> None:
-        for key in self._addresses(connection):
-            suppressions.add_erased(connection, key, self._now)
-        waiting = sa.and_(emails.c.user_id == self._user_id, emails.c.status.in_(["draft", "queued"]))
-        closed: dict[str, object] = {"status": "skipped", "reason": USER_DELETED, "updated_at": self._now}
-        # Also out of a sender's hands: it finds, before it sends, that the row is its no more.
-        unclaimed = {"claimed_by": None, "claimed_until": None, "not_before": None}
-        connection.execute(sa.update(emails).where(waiting).values(**closed, **unclaimed))
+    def _others(self, keys: Collection[str]) -> dict[str, set[str]]:
+        """Return who else has these addresses, by address."""
+        found = self._stores.users.user_ids_at(keys)
+        others = {key: set(user_ids) - {self._user_id} for key, user_ids in found.items()}
+        return {key: user_ids for key, user_ids in others.items() if user_ids}
 
-    def _in_flight(self, connection: sa.Connection) -> bool:
-        sending = sa.select(emails.c.email_id).where(emails.c.user_id == self._user_id, emails.c.status == "sending")
-        return connection.execute(sending).first() is not None
+    def _close_waiting(self) -> None:
+        for key in self._addresses():
+            self._stores.suppressions.add_erased(key, self._now)
+        self._ledger.close_waiting(self._user_id, USER_DELETED, self._now)
+
+    def _in_flight(self) -> bool:
+        return any(row.status == "sending" for row in self._ledger.emails_of(self._user_id))
 
     def _wait_for_senders(self, patience_seconds: float) -> bool:
         """Wait until no message of this person is being handed over; ask the mailer where its sender is gone."""
         deadline = clock.monotonic() + patience_seconds
         while True:
-            with self._database.read() as connection:
-                if not self._in_flight(connection):
-                    return True
+            if not self._in_flight():
+                return True
             if self._ledger.has_leftovers(self._now):
                 self._recover()
             if clock.monotonic() > deadline:
@@ -221,49 +230,56 @@ class _Erasure:
             finally:
                 mailer.close()
 
-    def _person(self, connection: sa.Connection) -> tuple[Person, Collection[bytes]]:
-        row = connection.execute(
-            sa.select(users.c.email, users.c.name).where(users.c.user_id == self._user_id)
-        ).one_or_none()
-        email, name = (None, None) if row is None else (row.email, row.name)
-        person = Person(self._user_id, email, name, frozenset(self._addresses(connection)), self._secret)
-        alone = name is not None and erasing.is_only_one_called(connection, self._user_id, name)
+    def _person(self) -> tuple[Person, Collection[bytes]]:
+        user = self._stores.users.get_user(self._user_id)
+        email, name = (None, None) if user is None else (user.email, user.name)
+        person = Person(self._user_id, email, name, frozenset(self._addresses()), self._secret)
+        with self._database.read() as connection:
+            alone = name is not None and erasing.is_only_one_called(connection, self._user_id, name)
         return person, person.marks(with_name=alone)
 
-    def _forget(self, report: ErasureReport, person: Person) -> tuple[ErasureReport, bool]:
+    def _forget(self, report: ErasureReport, person: Person, names: Pseudonyms) -> tuple[ErasureReport, bool]:
         """Delete files and rows and make anonymous what stays; False where a message has gone into flight meanwhile."""
         files = self._delete_files(person)
         rejects = erasing.rejects_about(self._database, person)
+        events = self._forget_events(names)
         with self._database.write() as connection:
             change_log.lock(connection)
-            if self._in_flight(connection):
+            if self._in_flight():
                 return report, False
             # What came to wait since; an import may even have brought another address.
-            self._close_waiting(connection)
-            keys = self._addresses(connection)
+            self._close_waiting()
+            keys = self._addresses()
+            bought = self._stores.users.orders_of(self._user_id)
             report = replace(
                 report,
                 files=files,
                 rejected_records=len(rejects),
                 suppressed=len(keys),
-                same_address=self._others(connection, keys),
-                orders=self._count_orders(connection),
+                same_address=tuple(sorted({user_id for others in self._others(keys).values() for user_id in others})),
+                orders=len(bought),
             )
             erasing.blank_rejects(connection, rejects, self._now)
             self._forget_answers(connection)
-            pseudonym = anonymous.new_pseudonym()
-            done = anonymous.anonymise(connection, self._user_id, keys, pseudonym, self._now)
-            self._forget_in_audit(connection, done.email_ids)
+            # What was reported in between.
+            events += self._forget_events(names)
             connection.execute(sa.delete(scores).where(scores.c.user_id == self._user_id))
-            connection.execute(sa.delete(orders).where(orders.c.user_id == self._user_id))
-            remove_user(connection, self._user_id, self._now)
+            self._forget_in_audit([order.order_id for order in bought])
+            renamed = self._ledger.anonymise(self._user_id, names, self._now)
+            self._stores.users.delete_user(self._user_id, self._now)
             facts.put(connection, self._fact, _FILES_LEFT)
-        return replace(report, emails=len(done.email_ids), events=done.events), True
+        return replace(report, emails=renamed, events=events), True
+
+    def _forget_events(self, names: Pseudonyms) -> int:
+        """Make anonymous what was reported, as long as the ledger's rows say to whom it belongs."""
+        with self._database.write() as connection:
+            change_log.lock(connection)
+            rows = self._ledger.emails_of(self._user_id)
+            return anonymous.anonymise_events(connection, rows, self._addresses(), names, self._now)
 
     def _delete_files(self, person: Person) -> int:
         outbox = self._settings.outbox_dir
-        with self._database.read() as connection:
-            ids = anonymous.email_ids_of(connection, self._user_id)
+        ids = [row.email_id for row in self._ledger.emails_of(self._user_id)]
         names = [outbox / name for email_id in ids for name in (f"{email_id}.eml", f".{email_id}.tmp")]
         found = [path for path in names if path.exists()]
         for path in found:
@@ -274,25 +290,16 @@ class _Erasure:
         """Return where files lie that have been imported, or could not be. What still waits there is yet to come."""
         return [self._settings.data_dir / name for name in ("imported", "unreadable")]
 
-    def _others(self, connection: sa.Connection, keys: Collection[str]) -> tuple[str, ...]:
-        of_them = sa.and_(users.c.address_key.in_(keys), users.c.user_id != self._user_id)
-        return tuple(connection.execute(sa.select(users.c.user_id).where(of_them).order_by(users.c.user_id)).scalars())
-
-    def _count_orders(self, connection: sa.Connection) -> int:
-        number = sa.select(sa.func.count()).select_from(orders).where(orders.c.user_id == self._user_id)
-        return connection.execute(number).scalar_one()
-
     def _forget_answers(self, connection: sa.Connection) -> None:
         of_the_person = idempotency_keys.c.user_id == self._user_id
         connection.execute(sa.update(idempotency_keys).where(of_the_person).values(body=None, user_id=None))
 
-    def _forget_in_audit(self, connection: sa.Connection, email_ids: Collection[str]) -> None:
-        ids = {"user": [self._user_id], "email": sorted(email_ids), "order": self._order_ids(connection)}
-        for entity, found in ids.items():
-            for entity_id in found:
-                of_it = sa.and_(audit_log.c.entity == entity, audit_log.c.entity_id == entity_id)
-                hashed = audit_id(entity_id, self._secret)
-                connection.execute(sa.update(audit_log).where(of_it).values(entity_id=hashed))
+    def _forget_in_audit(self, order_ids: Sequence[str]) -> None:
+        email_ids = sorted(row.email_id for row in self._ledger.emails_of(self._user_id))
+        for entity, found in (("user", [self._user_id]), ("email", email_ids), ("order", order_ids)):
+            self._stores.audit.rename(entity, {entity_id: audit_id(entity_id, self._secret) for entity_id in found})
 
-    def _order_ids(self, connection: sa.Connection) -> list[str]:
-        return list(connection.execute(sa.select(orders.c.order_id).where(orders.c.user_id == self._user_id)).scalars())
+
+def _rows_left() -> str:
+    """Return what is noted until rows are forgotten: with what their new ids are made of, which nobody knows later."""
+    return f"{_ROWS_LEFT}{secrets.token_hex(16)}"

@@ -1,9 +1,9 @@
 """The gate at the moment of sending: the same rules as in the cohort, on what the operational store says now."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Final, Protocol
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from engagement_pipeline.cohorts.reasons import Reason, Verdict
@@ -12,18 +12,12 @@ from engagement_pipeline.cohorts.sending_hours import next_opening
 from engagement_pipeline.delivery.entries import AddressFacts, Entry
 from engagement_pipeline.delivery.ledger import Ledger
 from engagement_pipeline.platform.settings import GateSettings, ScoringSettings
-from engagement_pipeline.users.store import StoredUser
+from engagement_pipeline.users.reading import UserReader
+from engagement_pipeline.users.rows import StoredUser
 
 USER_DELETED: Final = "user_deleted"
 # What the e-mail offers does not hold any more. The next full run finds the user without an open row, and writes anew.
 OFFER_ENDED: Final = "offer_ended"
-
-
-class UserReader(Protocol):
-    """Where the users of a batch are read."""
-
-    def get_users(self, user_ids: Iterable[str]) -> list[StoredUser]:
-        """Return those of the users that exist, in any order."""
 
 
 @dataclass(frozen=True)

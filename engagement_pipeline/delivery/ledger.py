@@ -6,18 +6,12 @@ closed rows (users' touches, events, the change log) is settled for many at once
 whoever finds the sender gone knows what is still to be settled.
 """
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-import sqlalchemy as sa
-
-from engagement_pipeline.copywriting import approvals
 from engagement_pipeline.copywriting.approvals import Approval
-from engagement_pipeline.delivery import bookkeeping, statements
-from engagement_pipeline.delivery.approving import close_rejected
+from engagement_pipeline.delivery.anonymous import Pseudonyms
 from engagement_pipeline.delivery.entries import (
     AddressFacts,
     Correction,
@@ -29,15 +23,9 @@ from engagement_pipeline.delivery.entries import (
     StoredEmail,
     Ticket,
 )
-from engagement_pipeline.delivery.feedback import intake
 from engagement_pipeline.delivery.mailer import Mailer
-from engagement_pipeline.delivery.statuses import OPEN, WAITING, Status
-from engagement_pipeline.delivery.tables import emails, suppressions
-from engagement_pipeline.delivery.workers import is_gone
-from engagement_pipeline.platform import change_log
+from engagement_pipeline.delivery.statuses import Status
 from engagement_pipeline.platform.audit import AuditEntry
-from engagement_pipeline.platform.change_log import Change
-from engagement_pipeline.platform.sql import Database
 
 
 class Ledger(Protocol):
@@ -173,211 +161,9 @@ class Ledger(Protocol):
     def close_waiting(self, user_id: str, reason: str, now: datetime) -> None:
         """Skip all rows of a user that wait, also out of a sender's hands, but for those marked `sending`."""
 
-    def anonymise(
-        self,
-        user_id: str,
-        pseudonym: str,
-        email_ids: Mapping[str, str],
-        address_keys: Mapping[str, str],
-        now: datetime,
-    ) -> None:
-        """Give a user's rows, none of which is in a sender's hands, ids that lead to nobody.
+    def anonymise(self, user_id: str, names: Pseudonyms, now: datetime) -> int:
+        """Give a user's rows, none of which is in a sender's hands, ids that lead to nobody; return how many.
 
-        A provider's id that is made of the former one goes. Whatever else the store keeps by a former id or address,
-        but for suppressions, goes too. Repeating it after a crash finishes it.
-
-        Args:
-            user_id: whose rows.
-            pseudonym: takes the user's place.
-            email_ids: the new ids by the former ones; a row that is not named keeps everything.
-            address_keys: likewise.
-            now: the moment of the change.
+        Whatever else the store keeps by a former id or address, but for suppressions, goes too. The rows stay, and
+        count as before. Taken up again after a crash, with the same names, it finishes what was begun.
         """
-
-
-class SqlLedger:
-    """The ledger in SQLite or PostgreSQL.
-
-    Args:
-        database: the operational store.
-        soft_bounces: e-mails in a row that bounce softly until their address is suppressed.
-        needs_approval: whether somebody has to approve an edition before any of its e-mails is sent. Also for those
-            that were queued before: with this nothing leaves that nobody has agreed to. Without it everything may be
-            sent that was not rejected.
-    """
-
-    def __init__(self, database: Database, soft_bounces: int, *, needs_approval: bool = False) -> None:
-        self._database = database
-        self._soft_bounces = soft_bounces
-        self._needs_approval = needs_approval
-
-    def create_drafts(self, drafts: Sequence[NewEmail], now: datetime) -> int:
-        with self._write() as connection:
-            return len(bookkeeping.insert(connection, drafts, "draft", now))
-
-    def record_hold_outs(self, held_out: Sequence[NewEmail], now: datetime) -> int:
-        with self._write() as connection:
-            created = bookkeeping.insert(connection, held_out, "held_out", now)
-            bookkeeping.touch_users(connection, [email.user_id for email in created], now)
-            return len(created)
-
-    def taken(self, campaign: str, steps: Mapping[str, int]) -> set[str]:
-        columns = (emails.c.user_id, emails.c.step, emails.c.status)
-        query = sa.select(*columns).where(emails.c.user_id.in_(steps), emails.c.campaign == campaign)
-        with self._database.read() as connection:
-            rows = connection.execute(query).all()
-        return {row.user_id for row in rows if row.status in OPEN or row.step == steps[row.user_id]}
-
-    def is_rejected(self, campaign: str, edition: str) -> bool:
-        with self._database.read() as connection:
-            approval = approvals.find(connection, campaign, edition)
-        return approval is not None and approval.verdict == "rejected"
-
-    def queue(self, campaign: str, now: datetime) -> int:
-        close_rejected(self._database, campaign, now)
-        drafts = sa.and_(emails.c.campaign == campaign, emails.c.status == "draft")
-        with self._write() as connection:
-            queued = connection.execute(
-                sa.update(emails)
-                .where(drafts, statements.may_be_sent(self._needs_approval))
-                .values(status="queued", updated_at=now)
-                .returning(emails.c.email_id, emails.c.user_id)
-            ).all()
-            changes = [Change("email", row.email_id, row.user_id, "updated") for row in queued]
-            change_log.append(connection, changes, now)
-        return len(queued)
-
-    def recover(self, mailer: Mailer, now: datetime) -> Recovery:
-        with self._database.read() as connection:
-            in_hand = connection.execute(statements.IN_HAND).all()
-        became: Counter[Status] = Counter()
-        for row in in_hand:
-            if row.claimed_until >= now and not is_gone(row.claimed_by):
-                continue
-            accepted = mailer.was_accepted(row.email_id) if row.provider == mailer.name else None
-            outcome = _resolved(row.email_id, accepted, mailer)
-            with self._database.write_lean() as lean:
-                if bookkeeping.record(lean, row.claimed_by, outcome, now):
-                    became[outcome.status] += 1
-        for holder in self._left_behind(now):
-            if is_gone(holder):
-                self.release(holder)
-            self.settle(holder, mailer, now)
-        sent = became["sent"] + became["delivered"]
-        return Recovery(sent=sent, queued=became["queued"], unknown=became["unknown"])
-
-    def due(self, campaign: str, now: datetime, count: int, after: Entry | None) -> list[Entry]:
-        with self._database.read() as connection:
-            due = statements.due(campaign, now, WAITING, after, self._needs_approval)
-            rows = connection.execute(due.limit(count))
-            return [Entry(**row._mapping) for row in rows]
-
-    def lease(
-        self, campaign: str, now: datetime, count: int, after: Entry | None, worker: str, lease_for: timedelta
-    ) -> list[Entry]:
-        rows = statements.due(campaign, now, ("queued",), after, self._needs_approval).limit(count)
-        with self._database.write() as connection:
-            claimed = [
-                Entry(**row._mapping) for row in connection.execute(statements.claim(rows, worker, now, lease_for))
-            ]
-        return sorted(claimed, key=lambda entry: (-entry.value_at_risk, entry.email_id))
-
-    def address_facts(self, address_keys: Iterable[str]) -> dict[str, AddressFacts]:
-        keys = sorted(set(address_keys))
-        suppressed = sa.select(suppressions.c.address_key).where(suppressions.c.address_key.in_(keys))
-        with self._database.read() as connection:
-            unwanted = set(connection.execute(suppressed).scalars())
-            touched = {row[0]: row[1] for row in connection.execute(statements.last_touches(keys))}
-        return {key: AddressFacts(key in unwanted, touched.get(key)) for key in keys}
-
-    def advance(
-        self, worker: str, finished: Outcome | None, following: Ticket | None, now: datetime, lease_for: timedelta
-    ) -> bool:
-        with self._database.write_lean() as lean:
-            if following is not None:
-                bookkeeping.lock_for_sending(lean, following.address_key)
-            marked = following is not None and bookkeeping.mark(lean, worker, following, now, lease_for)
-            if finished is not None:
-                bookkeeping.record(lean, worker, finished, now)
-        return marked
-
-    def skip(self, worker: str, reasons: Mapping[str, str], now: datetime) -> int:
-        if not reasons:
-            return 0
-        # One row after the other, in one order for all: several at a time could deadlock with an intake of events.
-        with self._database.write_lean() as lean:
-            return sum(
-                bookkeeping.record(lean, worker, Outcome(email_id, "skipped", reasons[email_id], attempts=0), now)
-                for email_id in sorted(reasons)
-            )
-
-    def settle(self, worker: str, mailer: Mailer, now: datetime) -> int:
-        with self._write() as connection:
-            rows = bookkeeping.settle(connection, worker, mailer.name if mailer.delivers else None, now)
-            pairs = {row.provider_message_id: row.email_id for row in rows if row.provider_message_id is not None}
-            # A provider may report before we have noted under which id it speaks of a message.
-            intake.match_late(connection, pairs, now, self._soft_bounces)
-        return len(rows)
-
-    def postpone(self, worker: str, not_before: Mapping[str, datetime]) -> None:
-        if not not_before:
-            return
-        values = [{"p_worker": worker, "p_email_id": key, "p_not_before": moment} for key, moment in not_before.items()]
-        with self._write() as connection:
-            connection.execute(statements.POSTPONE, values)
-
-    def release(self, worker: str, email_ids: Collection[str] | None = None) -> None:
-        rows = statements.RELEASE
-        if email_ids is not None:
-            rows = rows.where(emails.c.email_id.in_(email_ids))
-        with self._write() as connection:
-            connection.execute(rows, {"p_worker": worker})
-
-    def is_being_sent(self, now: datetime) -> bool:
-        return any(not is_gone(holder) for holder, free_from in self._holders() if free_from and free_from >= now)
-
-    def has_leftovers(self, now: datetime) -> bool:
-        return bool(self._left_behind(now))
-
-    def _left_behind(self, now: datetime) -> list[str]:
-        """Return holders of whom something is left: they are gone, or their time with it has run out."""
-        return [
-            holder for holder, free_from in self._holders() if is_gone(holder) or free_from is None or free_from < now
-        ]
-
-    def _holders(self) -> list[tuple[str, datetime | None]]:
-        with self._database.read() as connection:
-            return [(row.claimed_by, row.free_from) for row in connection.execute(statements.HOLDERS)]
-
-    def count_by_status(self, campaign: str) -> dict[Status, int]:
-        query = sa.select(emails.c.status, sa.func.count()).where(emails.c.campaign == campaign)
-        with self._database.read() as connection:
-            return {row[0]: row[1] for row in connection.execute(query.group_by(emails.c.status))}
-
-    def count_unapproved(self, campaign: str) -> int:
-        waiting = sa.and_(emails.c.campaign == campaign, statements.is_one_of(emails.c.status, WAITING))
-        query = sa.select(sa.func.count()).where(waiting, ~statements.may_be_sent(self._needs_approval))
-        with self._database.read() as connection:
-            number: int = connection.execute(query).scalar_one()
-        return number
-
-    def expire_unknown(self, before: datetime, now: datetime) -> int:
-        with self._write() as connection:
-            expired = connection.execute(statements.EXPIRE, {"p_before": before, "p_now": now}).all()
-            changes = [Change("email", row.email_id, row.user_id, "updated") for row in expired]
-            change_log.append(connection, changes, now)
-        return len(expired)
-
-    @contextmanager
-    def _write(self) -> Iterator[sa.Connection]:
-        with self._database.write() as connection:
-            change_log.lock(connection)
-            yield connection
-
-
-def _resolved(email_id: str, accepted: bool | None, mailer: Mailer) -> Outcome:
-    if accepted is None:
-        return Outcome(email_id, "unknown", "sender_stopped")
-    if not accepted:
-        return Outcome(email_id, "queued")
-    return Outcome(email_id, "delivered" if mailer.delivers else "sent")

@@ -5,12 +5,10 @@ does. Only the cool-down may be set aside, by whoever says so, and that is recor
 the row again, and sets aside what was set aside here and no more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from typing import Final, Literal
-
-import sqlalchemy as sa
 
 from engagement_pipeline.cohorts.reasons import Reason, Verdict
 from engagement_pipeline.cohorts.recheck import recheck
@@ -24,24 +22,21 @@ from engagement_pipeline.copywriting.copy import Copywriter, Text
 from engagement_pipeline.copywriting.edition import edition_of
 from engagement_pipeline.copywriting.last_day import last_day
 from engagement_pipeline.copywriting.template import TemplateCopywriter
-from engagement_pipeline.delivery import bookkeeping, statuses
+from engagement_pipeline.delivery import statuses
 from engagement_pipeline.delivery.briefing import Briefing
-from engagement_pipeline.delivery.entries import NewEmail
+from engagement_pipeline.delivery.entries import NewEmail, StoredEmail
 from engagement_pipeline.delivery.judging import candidate
-from engagement_pipeline.delivery.ledger import SqlLedger
-from engagement_pipeline.delivery.statements import is_one_of
-from engagement_pipeline.delivery.tables import emails
+from engagement_pipeline.delivery.stores import Stores
 from engagement_pipeline.platform import change_log
-from engagement_pipeline.platform.audit import AuditEntry, record
+from engagement_pipeline.platform.audit import AuditEntry
 from engagement_pipeline.platform.change_log import Change
 from engagement_pipeline.platform.errors import BadInputError
 from engagement_pipeline.platform.settings import Settings
-from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.scoring.explain import explain
 from engagement_pipeline.scoring.formula import Population
 from engagement_pipeline.scoring.population import published_population
 from engagement_pipeline.users.keys import check_secret_key
-from engagement_pipeline.users.store import SqlUserStore, StoredUser
+from engagement_pipeline.users.rows import StoredUser
 
 NOT_SCORED: Final = "not_scored"
 OPEN: Final = "open"
@@ -65,14 +60,14 @@ class Writing:
     """What writing to one person takes.
 
     Attributes:
-        database: the operational store.
+        stores: users and the ledger.
         settings: the gate, the campaign, the secret key.
         brand: in whose name.
         catalogue: goods and offers that may be named, if the shop has such a file.
         copywriter: makes one for a single text; only asked where somebody is written to.
     """
 
-    database: Database
+    stores: Stores
     settings: Settings
     brand: Brand
     catalogue: Catalogue | None
@@ -165,17 +160,15 @@ def _judge(writing: Writing, user_id: str, override_cool_down: bool, now: dateti
     """Ask the gate by what the operational store says now."""
     settings = writing.settings
     secret = settings.secret_key.get_secret_value()
-    users = SqlUserStore(writing.database, secret)
-    user = users.get_user(user_id)
+    user = writing.stores.users.get_user(user_id)
     if user is None:
         raise NoSuchUserError("there is no user with this id")
-    with writing.database.read() as connection:
+    with writing.stores.database.read() as connection:
         population = published_population(connection)
     if population is None:
         return _refused(NOT_SCORED)
     scored = explain(user, population, settings.scoring, now.date())
-    ledger = SqlLedger(writing.database, settings.delivery.soft_bounces)
-    addresses = ledger.address_facts([] if user.address_key is None else [user.address_key])
+    addresses = writing.stores.ledger.address_facts([] if user.address_key is None else [user.address_key])
 
     def ask(overrides: tuple[str, ...]) -> Verdict:
         asked = candidate(user, scored.score, addresses, overrides, now)
@@ -193,7 +186,7 @@ def _judge(writing: Writing, user_id: str, override_cool_down: bool, now: dateti
 
 def _why_silent(writing: Writing, edition: str) -> str | None:
     """Return why nothing may be said in these words, as a code; None where it may."""
-    with writing.database.read() as connection:
+    with writing.stores.database.read() as connection:
         decided = approvals.find(connection, writing.settings.campaign, edition)
     if decided is not None and decided.verdict == "rejected":
         return COPY_REJECTED
@@ -238,17 +231,20 @@ class _Draft:
 def _queue(writing: Writing, draft: _Draft, actor: str, now: datetime, request_id: str | None) -> Requested:
     """Put the draft in the queue in one transaction, unless another e-mail to the user has come to wait meanwhile."""
     user = draft.passed.user
-    with writing.database.write() as connection:
+    ledger = writing.stores.ledger
+    with writing.stores.database.write() as connection:
         change_log.lock(connection)
         check_secret_key(connection, writing.settings.secret_key.get_secret_value())
-        waiting = _find_open(connection, user.user_id)
+        rows = ledger.emails_of(user.user_id)
+        waiting = _first_open(rows)
         if waiting is not None:
-            return Requested("open", OPEN, _MEANINGS[OPEN], waiting)
-        email = _email(connection, writing.settings.campaign, draft, actor, now)
-        bookkeeping.insert(connection, [email], "queued", now)
-        change_log.append(connection, [Change("request", email.email_id, user.user_id, "created")], now)
+            return _open(waiting.email_id)
+        email = _email(writing.settings.campaign, draft, _next_step(rows, user, writing.settings.campaign), actor, now)
         details = {"overridden": list(draft.passed.overridden)}
-        record(connection, AuditEntry(actor, "email.requested", "email", email.email_id, details, now, request_id))
+        entry = AuditEntry(actor, "email.requested", "email", email.email_id, details, now, request_id)
+        if not ledger.request(email, now, entry):
+            return _open(email.email_id)
+        change_log.append(connection, [Change("request", email.email_id, user.user_id, "created")], now)
     return Requested(
         "queued",
         Reason.ELIGIBLE.value,
@@ -259,13 +255,13 @@ def _queue(writing: Writing, draft: _Draft, actor: str, now: datetime, request_i
     )
 
 
-def _email(connection: sa.Connection, campaign: str, draft: _Draft, actor: str, now: datetime) -> NewEmail:
+def _email(campaign: str, draft: _Draft, step: int, actor: str, now: datetime) -> NewEmail:
     passed = draft.passed
     return NewEmail(
         user_id=passed.user.user_id,
         address_key=passed.address_key,
         campaign=campaign,
-        step=_next_step(connection, passed.user, campaign),
+        step=step,
         score=passed.score,
         band=passed.band,
         # As the gate has it.
@@ -282,22 +278,22 @@ def _email(connection: sa.Connection, campaign: str, draft: _Draft, actor: str, 
     )
 
 
-def _next_step(connection: sa.Connection, user: StoredUser, campaign: str) -> int:
+def _next_step(rows: Sequence[StoredEmail], user: StoredUser, campaign: str) -> int:
     # Rows that a sender has closed count for the user's steps only once they are settled.
-    mine = sa.and_(emails.c.user_id == user.user_id, emails.c.campaign == campaign)
-    newest = connection.execute(sa.select(sa.func.max(emails.c.step)).where(mine)).scalar_one() or 0
-    return int(max(newest, user.steps)) + 1
+    return max([user.steps, *(row.step for row in rows if row.campaign == campaign)]) + 1
 
 
 def _open_email(writing: Writing, user_id: str) -> Requested | None:
-    with writing.database.read() as connection:
-        waiting = _find_open(connection, user_id)
-    return None if waiting is None else Requested("open", OPEN, _MEANINGS[OPEN], waiting)
+    waiting = _first_open(writing.stores.ledger.emails_of(user_id))
+    return None if waiting is None else _open(waiting.email_id)
 
 
-def _find_open(connection: sa.Connection, user_id: str) -> str | None:
-    mine = sa.and_(emails.c.user_id == user_id, is_one_of(emails.c.status, statuses.OPEN))
-    return connection.execute(sa.select(emails.c.email_id).where(mine).limit(1)).scalar_one_or_none()
+def _first_open(rows: Sequence[StoredEmail]) -> StoredEmail | None:
+    return next((row for row in rows if row.status in statuses.OPEN), None)
+
+
+def _open(email_id: str) -> Requested:
+    return Requested("open", OPEN, _MEANINGS[OPEN], email_id)
 
 
 def _refused(reason: str) -> Requested:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from typing import Any
 
-import sqlalchemy as sa
 from pydantic import ValidationError
 
 from engagement_pipeline.copywriting import approvals
@@ -26,24 +25,21 @@ from engagement_pipeline.copywriting.render import Links, Recipient, Renderer
 from engagement_pipeline.copywriting.template import TemplateCopywriter
 from engagement_pipeline.delivery import sentences
 from engagement_pipeline.delivery.briefing import Briefing
-from engagement_pipeline.delivery.entries import Entry, email_id_for
+from engagement_pipeline.delivery.entries import Entry, StoredEmail, email_id_for
 from engagement_pipeline.delivery.judging import Judge
-from engagement_pipeline.delivery.ledger import SqlLedger
 from engagement_pipeline.delivery.rendering import (
     NOT_ON_ALLOW_LIST,
     CannotRenderError,
     checked_address,
     is_allowed,
 )
-from engagement_pipeline.delivery.statements import is_one_of
 from engagement_pipeline.delivery.statuses import OPEN
-from engagement_pipeline.delivery.tables import emails
+from engagement_pipeline.delivery.stores import Stores
 from engagement_pipeline.platform.errors import BadInputError
 from engagement_pipeline.platform.settings import Settings
-from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.scoring.explain import Explanation, explain
 from engagement_pipeline.scoring.population import published_population
-from engagement_pipeline.users.store import SqlUserStore, StoredUser
+from engagement_pipeline.users.rows import StoredUser
 
 
 @dataclass(frozen=True)
@@ -69,7 +65,7 @@ class Previewer:
 
     Args:
         settings: of the campaign.
-        database: the operational store.
+        stores: users and the ledger.
         copywriter: writes where nothing waits, for one run; what a model is paid for is kept as in any other run.
         why_template: why no model writes, in words; None where one does.
         brand: in whose name.
@@ -79,20 +75,19 @@ class Previewer:
     def __init__(
         self,
         settings: Settings,
-        database: Database,
+        stores: Stores,
         copywriter: Copywriter,
         why_template: str | None,
         brand: Brand,
         catalogue: Catalogue | None,
     ) -> None:
         self._settings = settings
-        self._database = database
+        self._stores = stores
         self._copywriter = copywriter
         self._why_template = why_template
         self._brand = brand
         self._catalogue = catalogue
         self._prompt = None if why_template else Prompt(brand)
-        self._store = SqlUserStore(database, settings.secret_key.get_secret_value())
 
     def preview(self, user_id: str, now: datetime, *, variant: str | None = None, fresh: bool = False) -> Preview:
         """Return the e-mail that waits for a user in the ledger, as it is, or else one that is written now.
@@ -109,7 +104,7 @@ class Previewer:
         user = self._user(user_id)
         if variant is not None and variant not in self._copywriter.variants:
             raise BadInputError(f"there is no variant {variant!r}: {', '.join(self._copywriter.variants)}")
-        with self._database.read() as connection:
+        with self._stores.database.read() as connection:
             population = published_population(connection)
         median = None if population is None else population.median_order_value
         score = None if population is None else explain(user, population, self._settings.scoring, now.date())
@@ -144,22 +139,22 @@ class Previewer:
         )
 
     def _user(self, user_id: str) -> StoredUser:
-        user = self._store.get_user(user_id)
+        user = self._stores.users.get_user(user_id)
         if user is None:
             raise BadInputError(f"there is no user {user_id!r}")
         if user.last_order_at is None:
             raise BadInputError(f"user {user_id!r} has no order with a date: there is no silence to write about")
         return user
 
-    def _waiting(self, user_id: str, variant: str | None) -> sa.Row[Any] | None:
-        mine = sa.and_(emails.c.user_id == user_id, emails.c.campaign == self._settings.campaign)
-        query = sa.select(emails).where(mine, is_one_of(emails.c.status, OPEN))
-        if variant is not None:
-            query = query.where(emails.c.variant == variant)
-        with self._database.read() as connection:
-            return connection.execute(query.order_by(emails.c.step.desc()).limit(1)).one_or_none()
+    def _waiting(self, user_id: str, variant: str | None) -> StoredEmail | None:
+        waiting = [
+            row
+            for row in self._stores.ledger.emails_of(user_id)
+            if row.campaign == self._settings.campaign and row.status in OPEN and variant in (None, row.variant)
+        ]
+        return max(waiting, key=lambda row: row.step, default=None)
 
-    def _found(self, row: sa.Row[Any], brief: Brief) -> _Draft:
+    def _found(self, row: StoredEmail, brief: Brief) -> _Draft:
         try:
             copy = Copy.model_validate(row.copy)
         except ValidationError:
@@ -202,7 +197,7 @@ class Previewer:
 
     def _verdict(self, user: StoredUser, draft: _Draft, now: datetime) -> tuple[bool, tuple[str, ...]]:
         campaign = self._settings.campaign
-        with self._database.read() as connection:
+        with self._stores.database.read() as connection:
             approval = approvals.find(connection, campaign, draft.edition)
         agreed, about_words = sentences.approval(approval, draft.edition, self._settings.needs_approval)
         if draft.score is None:
@@ -220,9 +215,9 @@ class Previewer:
             last_day=draft.last_day,
         )
         settings = self._settings
-        ledger = SqlLedger(self._database, settings.delivery.soft_bounces)
         key = settings.secret_key.get_secret_value()
-        judged = Judge(ledger, self._store, settings.gate, settings.scoring, key).judge([entry], now)
+        judge = Judge(self._stores.ledger, self._stores.users, settings.gate, settings.scoring, key)
+        judged = judge.judge([entry], now)
         refused = judged.refused.get(entry.email_id) or self._why_not_to(user.email)
         not_before = judged.not_before.get(entry.email_id) or draft.not_before
         may_go, about_user = sentences.judgement(refused, not_before if not_before and not_before > now else None)

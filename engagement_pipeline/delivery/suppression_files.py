@@ -18,6 +18,7 @@ from typing import Any, Final, TextIO
 import sqlalchemy as sa
 
 from engagement_pipeline.delivery import suppressions
+from engagement_pipeline.delivery.stores import Stores
 from engagement_pipeline.delivery.suppressions import Suppression
 from engagement_pipeline.delivery.tables import suppressions as table
 from engagement_pipeline.platform.errors import BadInputError
@@ -70,14 +71,14 @@ class CannotWriteError(BadInputError):
 
 
 def import_suppressions(
-    database: Database, path: Path, secret_key: str, now: datetime, on_progress: Progress | None = None
+    stores: Stores, path: Path, secret_key: str, now: datetime, on_progress: Progress | None = None
 ) -> SuppressionImport:
     """Put the addresses of a CSV file (also .gz) on the list. Importing it twice changes nothing.
 
     Each batch of lines is one transaction: killed anywhere, the next import of the same file completes it.
 
     Args:
-        database: the operational store.
+        stores: where the list lies, and what is kept of lines that were refused.
         path: has a header with `email` or `address_key`, and may have `reason` (default `imported`), `source`
             (`imported`) and `suppressed_at` (now); further columns are passed over.
         secret_key: keys the address hashes.
@@ -100,9 +101,9 @@ def import_suppressions(
                 refused.append(_rejected(source.name, raw, result))
             else:
                 taken.append(result)
-        with database.write() as connection:
+        with stores.database.write() as connection:
             check_secret_key(connection, secret_key)
-            added += suppressions.add_many(connection, taken, now)
+            added += stores.suppressions.add(taken, now)
             rejects.record(connection, refused, now)
         read, rejected = read + len(batch), rejected + len(refused)
         if on_progress:

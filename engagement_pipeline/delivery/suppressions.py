@@ -13,10 +13,11 @@ import sqlalchemy as sa
 
 from engagement_pipeline.delivery.tables import suppressions
 from engagement_pipeline.platform import change_log
-from engagement_pipeline.platform.audit import AuditEntry
+from engagement_pipeline.platform.audit import AuditEntry, record
 from engagement_pipeline.platform.change_log import Change
-from engagement_pipeline.platform.sql import upsert
+from engagement_pipeline.platform.sql import Database, upsert
 from engagement_pipeline.users.addresses import address_key
+from engagement_pipeline.users.derived import chunks
 
 REASON: Final = re.compile(r"[a-z0-9][a-z0-9_]{0,31}", re.ASCII)
 SOURCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}", re.ASCII)
@@ -27,6 +28,8 @@ ERASED: Final = "erased"
 # names the rule rather than a reporter: no single event suppresses there.
 HABIT: Final = "soft_bounces"
 RULE: Final = "feedback"
+# The source of what somebody has entered by hand.
+PERSON: Final = "person"
 
 _KEY = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -81,6 +84,57 @@ def is_key(text: str) -> bool:
     return _KEY.fullmatch(text) is not None
 
 
+class SqlSuppressions:
+    """The list in SQLite or PostgreSQL.
+
+    Args:
+        database: the operational store.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, address_keys: Iterable[str]) -> dict[str, Suppression]:
+        found: dict[str, Suppression] = {}
+        with self._database.read() as connection:
+            for chunk in chunks(address_keys):
+                rows = connection.execute(sa.select(suppressions).where(suppressions.c.address_key.in_(chunk)))
+                found.update((row.address_key, Suppression(**row._mapping)) for row in rows)
+        return found
+
+    def add(self, entries: Sequence[Suppression], now: datetime, audit: AuditEntry | None = None) -> int:
+        with self._database.write() as connection:
+            new = add_many(connection, entries, now)
+            if new:
+                record(connection, audit)
+            return new
+
+    def worsen(self, entry: Suppression, milder: Collection[str], now: datetime) -> bool:
+        listed = sa.and_(suppressions.c.address_key == entry.address_key, suppressions.c.reason.in_(milder))
+        graver = sa.update(suppressions).where(listed).values(reason=entry.reason, source=entry.source)
+        with self._database.write() as connection:
+            change_log.lock(connection)
+            if connection.execute(graver).rowcount == 0:
+                return False
+            change_log.append(connection, [Change("suppression", entry.address_key, None, "updated")], now)
+            return True
+
+    def add_erased(self, address_key: str, now: datetime) -> bool:
+        with self._database.write() as connection:
+            return add_erased(connection, address_key, now)
+
+    def remove(self, seen: Suppression, now: datetime, audit: AuditEntry | None = None) -> bool:
+        same = sa.and_(suppressions.c.reason == seen.reason, suppressions.c.source == seen.source)
+        gone = sa.delete(suppressions).where(suppressions.c.address_key == seen.address_key, same)
+        with self._database.write() as connection:
+            change_log.lock(connection)
+            if connection.execute(gone).rowcount == 0:
+                return False
+            change_log.append(connection, [Change("suppression", seen.address_key, None, "deleted")], now)
+            record(connection, audit)
+            return True
+
+
 def add(connection: sa.Connection, address_key: str, reason: str, source: str, now: datetime) -> bool:
     """Put an address on the list, as `add_many` does. Tell whether it is new there."""
     return add_many(connection, [Suppression(address_key, reason, source, now)], now) == 1
@@ -129,22 +183,6 @@ def add_erased(connection: sa.Connection, address_key: str, now: datetime) -> bo
         change_log.append(connection, [Change("suppression", address_key, None, "updated")], now)
         return True
     return add(connection, address_key, ERASED, ERASED, now)
-
-
-def erased_among(connection: sa.Connection, address_keys: Collection[str]) -> set[str]:
-    """Return those of the addresses that belonged to somebody who has been erased."""
-    of_them = sa.and_(suppressions.c.address_key.in_(address_keys), suppressions.c.reason == ERASED)
-    return set(connection.execute(sa.select(suppressions.c.address_key).where(of_them)).scalars())
-
-
-def remove(connection: sa.Connection, address_key: str, now: datetime) -> bool:
-    """Take an address off the list; tell whether it was there."""
-    change_log.lock(connection)
-    removed = connection.execute(sa.delete(suppressions).where(suppressions.c.address_key == address_key))
-    if removed.rowcount == 0:
-        return False
-    change_log.append(connection, [Change("suppression", address_key, None, "deleted")], now)
-    return True
 
 
 def find(connection: sa.Connection, address_key: str) -> Suppression | None:

@@ -8,10 +8,11 @@ from typing import Final, Literal
 import sqlalchemy as sa
 
 from engagement_pipeline.delivery.events import Event, Kind
-from engagement_pipeline.delivery.feedback import intake
 from engagement_pipeline.delivery.statements import EXPIRED
+from engagement_pipeline.delivery.stores import Stores
 from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.platform import change_log
+from engagement_pipeline.platform.audit import AuditEntry
 
 Became = Literal["sent", "failed"]
 
@@ -54,7 +55,7 @@ def count_unknown(connection: sa.Connection) -> Unknowns:
 
 
 def resolve(
-    connection: sa.Connection, email_id: str, became: Became, note: str, now: datetime, soft_bounces: int
+    stores: Stores, email_id: str, became: Became, note: str, now: datetime, audit: AuditEntry | None = None
 ) -> bool:
     """Take a person's word for what became of an unknown e-mail; tell whether it was unknown.
 
@@ -62,27 +63,27 @@ def resolve(
     one. An e-mail that has expired can still be resolved.
 
     Args:
-        connection: a writing transaction.
+        stores: the ledger and what goes with it.
         email_id: our id.
         became: what became of it.
         note: how the person knows; without an address or name.
         now: the moment of the decision.
-        soft_bounces: as for `intake.take`.
+        audit: of who says so.
     """
-    change_log.lock(connection)
-    query = sa.select(emails.c.provider_message_id).where(emails.c.email_id == email_id, emails.c.status == "unknown")
-    row = connection.execute(query).one_or_none()
-    if row is None:
-        return False
-    event = Event(
-        event_id=f"person-{email_id}",
-        kind=_KIND[became],
-        email_id=email_id,
-        provider_message_id=row.provider_message_id,
-        address_key=None,
-        occurred_at=now,
-        source="person",
-        original=json.dumps({"became": became, "note": note}),
-    )
-    intake.take(connection, [event], now, soft_bounces)
-    return True
+    with stores.database.write() as connection:
+        change_log.lock(connection)
+        row = stores.ledger.get_emails([email_id]).get(email_id)
+        if row is None or row.status != "unknown":
+            return False
+        event = Event(
+            event_id=f"person-{email_id}",
+            kind=_KIND[became],
+            email_id=email_id,
+            provider_message_id=row.provider_message_id,
+            address_key=None,
+            occurred_at=now,
+            source="person",
+            original=json.dumps({"became": became, "note": note}),
+        )
+        stores.feedback.take([event], now, audit)
+        return True

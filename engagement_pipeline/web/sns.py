@@ -20,7 +20,7 @@ def receive(request: Request, pipeline: Parts, body: Body) -> Response:
     state = request.app.state
     try:
         receive_https(
-            body.decode(), pipeline.settings, pipeline.database, state.certificates, state.fetch, pipeline.now()
+            body.decode(), pipeline.settings, pipeline.stores, state.certificates, state.fetch, pipeline.now()
         )
     except (BadEventError, UnicodeDecodeError):
         return Response(status_code=HTTPStatus.BAD_REQUEST)

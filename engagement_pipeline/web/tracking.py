@@ -19,8 +19,7 @@ from starlette.background import BackgroundTask
 
 from engagement_pipeline.delivery import tokens
 from engagement_pipeline.delivery.events import Event, Kind
-from engagement_pipeline.delivery.feedback.intake import take
-from engagement_pipeline.delivery.tables import email_events, emails
+from engagement_pipeline.delivery.tables import email_events
 from engagement_pipeline.delivery.tracking import is_machine
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.web.origin import origin_of
@@ -73,8 +72,7 @@ def _record(
             source="tracking",
             original=json.dumps(origin),
         )
-        with pipeline.database.write() as connection:
-            take(connection, [event], at, pipeline.settings.delivery.soft_bounces)
+        pipeline.stores.feedback.take([event], at)
     except SQLAlchemyError as error:
         _logger.warning("an %s was not recorded: %s", what, type(error).__name__)
 
@@ -83,23 +81,21 @@ def _kind(
     pipeline: Pipeline, what: Literal["open", "click"], email_id: str, origin: dict[str, str], at: datetime
 ) -> Kind | None:
     """Return what happened; None where that is known already, or of an e-mail that the ledger does not know."""
+    row = pipeline.ledger.get_emails([email_id]).get(email_id)
+    if row is None:
+        return None
+    # The sender notes the moment a little after the message has left.
+    sent_at = row.updated_at if row.status == "sending" else row.sent_at
+    machine = is_machine(
+        what,
+        origin.get("user_agent"),
+        method=origin["method"],
+        prefetch="purpose" in origin,
+        seconds_since_sent=None if sent_at is None else (at - sent_at).total_seconds(),
+    )
+    kind: Kind = _BY_MACHINES[what] if machine else what
+    known = sa.select(sa.exists().where(email_events.c.event_id == _event_id(kind, email_id, at)))
     with pipeline.database.read() as connection:
-        row = connection.execute(
-            sa.select(emails.c.status, emails.c.sent_at, emails.c.updated_at).where(emails.c.email_id == email_id)
-        ).one_or_none()
-        if row is None:
-            return None
-        # The sender notes the moment a little after the message has left.
-        sent_at = row.updated_at if row.status == "sending" else row.sent_at
-        machine = is_machine(
-            what,
-            origin.get("user_agent"),
-            method=origin["method"],
-            prefetch="purpose" in origin,
-            seconds_since_sent=None if sent_at is None else (at - sent_at).total_seconds(),
-        )
-        kind: Kind = _BY_MACHINES[what] if machine else what
-        known = sa.select(sa.exists().where(email_events.c.event_id == _event_id(kind, email_id, at)))
         return None if connection.execute(known).scalar_one() else kind
 
 

@@ -9,14 +9,11 @@ import json
 from datetime import datetime
 from typing import Literal
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from engagement_pipeline.delivery import tokens
 from engagement_pipeline.delivery.events import Event
-from engagement_pipeline.delivery.feedback.intake import take
-from engagement_pipeline.delivery.tables import emails, suppressions
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.web.origin import origin_of
 from engagement_pipeline.web.parts import Body, BrandPages, Parts
@@ -45,20 +42,14 @@ def unsubscribe(request: Request, pipeline: Parts, pages: BrandPages, body: Body
 
 def _suppress(pipeline: Pipeline, email_id: str, source: str, origin: dict[str, str]) -> bool:
     """Take the request in as an event; False where the ledger does not know the e-mail."""
-    address = (
-        sa.select(suppressions.c.reason)
-        .select_from(emails.outerjoin(suppressions, suppressions.c.address_key == emails.c.address_key))
-        .where(emails.c.email_id == email_id)
-    )
     # Read first: whoever asks again and again does not wait for the store's lock, nor make a sender wait for it.
-    with pipeline.database.read() as connection:
-        row = connection.execute(address).one_or_none()
-    if row is None:
+    email = pipeline.ledger.get_emails([email_id]).get(email_id)
+    if email is None:
         return False
-    if row.reason != "unsubscribed":
+    listed = pipeline.suppressions.find([email.address_key]).get(email.address_key)
+    if listed is None or listed.reason != "unsubscribed":
         now = pipeline.now()
-        with pipeline.database.write() as connection:
-            take(connection, [_event(email_id, source, origin, now)], now, pipeline.settings.delivery.soft_bounces)
+        pipeline.stores.feedback.take([_event(email_id, source, origin, now)], now)
     return True
 
 

@@ -69,7 +69,7 @@ def test_drafts_wait_for_a_person_and_go_once_approved(careful: Pipeline, instan
         0,
         f"no e-mail is due that may be sent; {approving.in_words(6)}",
     )
-    approving.decide(careful.database, Approval(careful.settings.campaign, careful.edition, "approved", "Ada", "", NOW))
+    careful.ledger.decide(Approval(careful.settings.campaign, careful.edition, "approved", "Ada", "", NOW))
     assert tick(schedules.sending_hours, careful, instance) == (1, None)
     run(careful, instance, "send_emails")
     assert careful.ledger.count_by_status(careful.settings.campaign) == {"delivered": 6}
@@ -81,7 +81,7 @@ def test_what_was_rejected_is_written_anew_in_other_words(careful: Pipeline, ins
     careful.store.put_users([silent_user(number) for number in range(3)], NOW)
     run(careful, instance)
     rejected = Approval(careful.settings.campaign, careful.edition, "rejected", "Ada", "too stiff", NOW)
-    assert approving.decide(careful.database, rejected).closed == 3
+    assert approving.decide(careful.database, careful.ledger, rejected).closed == 3
     report = told(run(careful, instance))
     assert (report["verdict"], report["unapproved"], report["emails"]) == ("rejected", 0, 3)
     assert careful.ledger.count_by_status(careful.settings.campaign) == {"skipped": 3}

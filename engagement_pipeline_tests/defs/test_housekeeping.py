@@ -134,11 +134,11 @@ def test_an_erasure_that_was_begun_is_finished(
     with monkeypatch.context() as patch:
         patch.setattr(erasure, "AT_ONCE_BYTES", 0)
         patch.setattr("engagement_pipeline.platform.wiping._holds", lambda *_: True)
-        report = erasure.erase(pipeline.database, pipeline.settings, "user-1", "cli", NOW)
+        report = erasure.erase(pipeline.stores, pipeline.settings, "user-1", "cli", NOW)
     assert report.left == "store_files"
     result = run_job("prune_history")
     assert result.success
     [output] = [event for event in result.all_events if event.is_successful_output]
     metadata = output.step_output_data.metadata
     assert (metadata["finished_erasures"].value, metadata["unfinished_erasures"].value) == (1, 0)
-    assert erasure.finish(pipeline.database, pipeline.settings, NOW) == []
+    assert erasure.finish(pipeline.stores, pipeline.settings, NOW) == []

@@ -86,7 +86,7 @@ def test_what_a_sender_gave_back_after_a_rejection_is_seen_to(
     campaign = pipeline.settings.campaign
     pipeline.ledger.queue(campaign, NOW)
     pipeline.ledger.lease(campaign, NOW, 10, None, "another-host:1:aaaa:1", timedelta(minutes=5))
-    decide(pipeline.database, Approval(campaign, pipeline.edition, "rejected", "Ada", "", NOW))
+    decide(pipeline.database, pipeline.ledger, Approval(campaign, pipeline.edition, "rejected", "Ada", "", NOW))
     assert tick(schedules.sending_hours, pipeline, instance)[0] == 0
     pipeline.ledger.release("another-host:1:aaaa:1")
     assert tick(schedules.sending_hours, pipeline, instance)[0] == 1

@@ -11,6 +11,7 @@ from engagement_pipeline.platform.settings import Settings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import SECRET
+from engagement_pipeline_tests.delivery.sql_stores import sql_stores
 
 # In the order in which they are gone through; some are inside of a transaction, some between two.
 STEPS = (
@@ -18,7 +19,8 @@ STEPS = (
     "_wait_for_senders",
     "_person",
     "_delete_files",
-    "_count_orders",
+    "_forget_events",
+    "_others",
     "_forget_answers",
     "_forget_in_audit",
     "wipe",
@@ -31,7 +33,7 @@ def _die(*_args: object, **_more: object) -> Any:
 
 def main(url: str, folder: str, user_id: str, step: str) -> None:
     setattr(erasure if step == "wipe" else erasure._Erasure, step, _die)
-    erasure.erase(Database(url), Settings(data_dir=Path(folder), secret_key=SECRET), user_id, "cli", NOW)
+    erasure.erase(sql_stores(Database(url)), Settings(data_dir=Path(folder), secret_key=SECRET), user_id, "cli", NOW)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,28 @@
 """A sender in a process of its own that dies of SIGKILL at a chosen point of a chosen message; run by test_kill.py."""
 
+import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from engagement_pipeline.delivery.mailer import Allowance, Mailer, Receipt
 from engagement_pipeline.delivery.mailers.ses import SesMailer
 from engagement_pipeline.delivery.mailers.smtp import SmtpMailer
 from engagement_pipeline.delivery.message import Message
 from engagement_pipeline.delivery.outbox import OutboxMailer
-from engagement_pipeline.platform.settings import SesSettings, Settings, SmtpSettings
+from engagement_pipeline.platform.dynamodb import Dynamo
+from engagement_pipeline.platform.dynamodb_tables import TABLES
+from engagement_pipeline.platform.dynamodb_writes import Refused, Write
+from engagement_pipeline.platform.settings import DynamoSettings, SesSettings, Settings, SmtpSettings
 from engagement_pipeline.platform.sql import Database, LeanTransaction
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import Parts
+from engagement_pipeline_tests.dynamodb import dynamo_of
 
 # `after_yes` cannot be made safe: the provider has taken the message, and we have not written it down.
 Point = Literal["before_sending", "half_written", "after_yes", "before_commit", "after_commit"]
@@ -84,25 +90,45 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-class MortalDatabase(Database):
-    """Dies around the commit of the transaction that is to record the chosen message."""
+@dataclass
+class Fate:
+    """Tells whether it is time to die around the commit of the transaction that is to record the chosen message."""
 
-    def __init__(self, url: str, point: Point) -> None:
+    point: Point
+    mailer: MortalMailer | None = None
+
+    def strikes(self, point: Point) -> None:
+        if self.point == point and self.mailer is not None and self.mailer.is_last:
+            die()
+
+
+class MortalDatabase(Database):
+    """Dies around a commit in SQL."""
+
+    def __init__(self, url: str, fate: Fate) -> None:
         super().__init__(url)
-        self.mailer: MortalMailer | None = None
-        self._point = point
+        self._fate = fate
 
     @contextmanager
     def write_lean(self) -> Iterator[LeanTransaction]:
         with super().write_lean() as lean:
             yield lean
-            if self._is_time_for("before_commit"):
-                die()
-        if self._is_time_for("after_commit"):
-            die()
+            self._fate.strikes("before_commit")
+        self._fate.strikes("after_commit")
 
-    def _is_time_for(self, point: Point) -> bool:
-        return self._point == point and self.mailer is not None and self.mailer.is_last
+
+class MortalDynamo(Dynamo):
+    """Dies before or after a transaction of DynamoDB."""
+
+    def __init__(self, dynamo: Dynamo, names: Mapping[str, str], fate: Fate) -> None:
+        super().__init__(dynamo.client, names)
+        self._fate = fate
+
+    def transact(self, writes: Sequence[Write], token: str | None = None) -> tuple[Refused, ...]:
+        self._fate.strikes("before_commit")
+        refused = super().transact(writes, token)
+        self._fate.strikes("after_commit")
+        return refused
 
 
 def mailer_at(place: str) -> tuple[Mailer, Path | None]:
@@ -116,11 +142,26 @@ def mailer_at(place: str) -> tuple[Mailer, Path | None]:
     return SesMailer(settings), None
 
 
-def main(url: str, place: str, point: Point, message: str, lanes: str) -> None:
-    database = MortalDatabase(url, point)
+def where(parts: Parts) -> str:
+    """Return where the parts' stores are, as another process is told."""
+    place: dict[str, Any] = {"url": parts.database.engine.url.render_as_string(hide_password=False)}
+    if parts.dynamo is not None:
+        place["server"] = parts.dynamo.client.meta.endpoint_url
+        place["tables"] = {table.name: parts.dynamo.called(table) for table in TABLES}
+    return json.dumps(place)
+
+
+def main(stores: str, place: str, point: Point, message: str, lanes: str) -> None:
+    there = json.loads(stores)
+    fate = Fate(point)
+    dynamo = None
+    if tables := there.get("tables"):
+        named = DynamoSettings(**{f"{name}_table": called for name, called in tables.items()})
+        dynamo = MortalDynamo(dynamo_of(there["server"], named), tables, fate)
+    parts = Parts(MortalDatabase(there["url"], fate), dynamo=dynamo)
     mailer, folder = mailer_at(place)
-    database.mailer = mortal = MortalMailer(mailer, point, int(message), folder)
-    sender = Parts(database).sender(mortal, lanes=int(lanes))
+    fate.mailer = mortal = MortalMailer(mailer, point, int(message), folder)
+    sender = parts.sender(mortal, lanes=int(lanes))
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sender.run(lambda: NOW)

@@ -1,24 +1,36 @@
 """Users who have gone silent, their ledger rows, and the parts of a sender, for the tests of this room."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
 from engagement_pipeline.copywriting.brand import Brand, load_brand
 from engagement_pipeline.copywriting.copy import Copy
+from engagement_pipeline.delivery import suppressions
+from engagement_pipeline.delivery.dynamodb.items import is_email, stored_email
+from engagement_pipeline.delivery.dynamodb.ledger import DynamoLedger
+from engagement_pipeline.delivery.dynamodb.suppressions import DynamoSuppressions
 from engagement_pipeline.delivery.entries import NewEmail
 from engagement_pipeline.delivery.judging import Judge
-from engagement_pipeline.delivery.ledger import SqlLedger
+from engagement_pipeline.delivery.ledger import Ledger
 from engagement_pipeline.delivery.limits import SendingLimits
 from engagement_pipeline.delivery.mailer import Mailer
 from engagement_pipeline.delivery.rendering import MessageMaker
 from engagement_pipeline.delivery.sender import Sender
+from engagement_pipeline.delivery.sql_ledger import SqlLedger
+from engagement_pipeline.delivery.suppressions import Suppression
 from engagement_pipeline.delivery.tables import emails
+from engagement_pipeline.platform.dynamodb import Dynamo
+from engagement_pipeline.platform.dynamodb_tables import EMAILS
+from engagement_pipeline.platform.dynamodb_writes import Update
 from engagement_pipeline.platform.settings import PROJECT_ROOT, DeliverySettings, GateSettings, ScoringSettings
 from engagement_pipeline.platform.sql import Database
+from engagement_pipeline.users.dynamodb.store import DynamoUserStore
 from engagement_pipeline.users.models import Order, User
 from engagement_pipeline.users.store import SqlUserStore, UserStore
 
@@ -55,14 +67,24 @@ def silent_user(number: int, email: str | None = None, **changes: object) -> Use
 
 @dataclass
 class Parts:
-    """One operational store and what sends from it."""
+    """One operational store and what sends from it; with `dynamo` its tables are the system of record."""
 
     database: Database
+    dynamo: Dynamo | None = field(default=None, kw_only=True)
     needs_approval: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        self.store: UserStore = SqlUserStore(self.database, SECRET)
-        self.ledger = SqlLedger(self.database, DeliverySettings().soft_bounces, needs_approval=self.needs_approval)
+        soft_bounces = DeliverySettings().soft_bounces
+        self.store: UserStore
+        self.ledger: Ledger
+        if self.dynamo is None:
+            self.store = SqlUserStore(self.database, SECRET)
+            self.ledger = SqlLedger(self.database, soft_bounces, needs_approval=self.needs_approval)
+        else:
+            self.store = DynamoUserStore(self.dynamo, self.database, SECRET)
+            self.ledger = DynamoLedger(
+                self.dynamo, self.database, self.store, soft_bounces, needs_approval=self.needs_approval
+            )
 
     def add_users(self, users: Iterable[User], now: datetime, silence: timedelta = timedelta(days=90)) -> None:
         """Store users whose one order was so long ago."""
@@ -104,8 +126,27 @@ class Parts:
         maker = MessageMaker(brand(), DeliverySettings(), SECRET)
         return Sender(CAMPAIGN, self.database, self.ledger, judge, maker, mailer, limits, lanes)
 
-    def rows(self) -> dict[str, sa.Row[tuple[object, ...]]]:
-        """Return all ledger rows by user."""
+    def suppress(self, address_key: str, reason: str, now: datetime) -> None:
+        if self.dynamo is not None:
+            DynamoSuppressions(self.dynamo).add([Suppression(address_key, reason, "test", now)], now)
+            return
+        with self.database.write() as connection:
+            suppressions.add(connection, address_key, reason, "test", now)
+
+    def rewrite(self, user_id: str, copy: Mapping[str, Any]) -> None:
+        """Put other words into a row, past the ledger."""
+        email_id = self.rows()[user_id].email_id
+        if self.dynamo is not None:
+            self.dynamo.write(Update(EMAILS, (email_id,), sets={"copy": json.dumps(copy)}))
+            return
+        with self.database.write() as connection:
+            connection.execute(sa.update(emails).where(emails.c.email_id == email_id).values(copy=copy))
+
+    def rows(self) -> dict[str, Any]:
+        """Return all ledger rows by user, each with the columns of the `emails` table."""
+        if self.dynamo is not None:
+            stored = [stored_email(item) for item in self.dynamo.scan(EMAILS, 0, 1) if is_email(item)]
+            return {row.user_id: row for row in sorted(stored, key=lambda row: (row.step, row.user_id))}
         with self.database.read() as connection:
             return {
                 row.user_id: row

@@ -25,6 +25,7 @@ from engagement_pipeline.platform.errors import BadInputError
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import CAMPAIGN, Parts, silent_user
+from engagement_pipeline_tests.delivery.sql_stores import sql_stores
 
 OURS, OTHER = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
 LATER = NOW + timedelta(hours=1)
@@ -35,7 +36,7 @@ US = "another-host:1:aaaa:1"
 def decide(
     database: Database, verdict: Verdict, edition: str = OURS, *, by: str = "Ada", note: str = "", now: datetime = NOW
 ) -> Decided:
-    return approving.decide(database, Approval(CAMPAIGN, edition, verdict, by, note, now))
+    return approving.decide(database, sql_stores(database).ledger, Approval(CAMPAIGN, edition, verdict, by, note, now))
 
 
 def written(parts: Parts, numbers: range, edition: str | None = OURS) -> list[str]:
@@ -89,7 +90,7 @@ def test_drafts_wait_until_their_words_are_approved(database: Database, tmp_path
 def test_another_campaigns_approval_releases_nothing(database: Database) -> None:
     parts = Parts(database, needs_approval=True)
     written(parts, range(1))
-    approving.decide(database, Approval("another", OURS, "approved", "Ada", "", NOW))
+    approving.decide(database, sql_stores(database).ledger, Approval("another", OURS, "approved", "Ada", "", NOW))
     assert parts.ledger.queue(CAMPAIGN, NOW) == 0
 
 

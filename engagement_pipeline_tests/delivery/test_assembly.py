@@ -19,6 +19,7 @@ from engagement_pipeline.platform.settings import DeliverySettings, Settings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.keys import SecretKeyChangedError
 from engagement_pipeline_tests.delivery.parts import brand
+from engagement_pipeline_tests.delivery.sql_stores import sql_stores
 
 
 def test_the_settings_choose_who_delivers(tmp_path: Path) -> None:
@@ -46,16 +47,17 @@ def test_an_address_of_aws_that_is_none_is_refused() -> None:
 
 def test_live_does_not_start_unprepared(database: Database) -> None:
     with pytest.raises(NotReadyError, match="from_address"):
-        sender_for(live(provider="smtp"), database, brand())
+        sender_for(live(provider="smtp"), sql_stores(database), brand())
 
 
 @pytest.mark.parametrize("mode", ["outbox", "dry_run"])
 def test_with_another_key_nothing_is_sent(database: Database, tmp_path: Path, mode: str) -> None:
     """Its links out would be refused by the server that has the right one."""
     settings = Settings.model_validate({"data_dir": tmp_path, "send_mode": mode, "secret_key": "the-key-of-the-store"})
-    sender_for(settings, database, brand())
+    sender_for(settings, sql_stores(database), brand())
+    another = settings.model_copy(update={"secret_key": SecretStr("another-secret-key")})
     with pytest.raises(SecretKeyChangedError):
-        sender_for(settings.model_copy(update={"secret_key": SecretStr("another-secret-key")}), database, brand())
+        sender_for(another, sql_stores(database), brand())
 
 
 def test_providers_are_loaded_only_where_they_are_chosen() -> None:

@@ -13,11 +13,11 @@ import pytest
 from engagement_pipeline.delivery import pace
 from engagement_pipeline.delivery.entries import Entry, Outcome, Ticket
 from engagement_pipeline.delivery.judging import Judge, Judged
-from engagement_pipeline.delivery.ledger import SqlLedger
 from engagement_pipeline.delivery.limits import SendingLimits
 from engagement_pipeline.delivery.mailer import Allowance, PausedError, Receipt, ThrottledError
 from engagement_pipeline.delivery.message import Message
 from engagement_pipeline.delivery.send_report import SendReport
+from engagement_pipeline.delivery.sql_ledger import SqlLedger
 from engagement_pipeline.delivery.turns import TurnBook
 from engagement_pipeline.platform import clock
 from engagement_pipeline.platform.sql import Database

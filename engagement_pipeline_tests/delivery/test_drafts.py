@@ -13,7 +13,6 @@ from engagement_pipeline.copywriting.brief import Brief
 from engagement_pipeline.copywriting.copy import Copy, Copywriter, Spending, Text, text_number
 from engagement_pipeline.copywriting.edition import edition_of
 from engagement_pipeline.copywriting.template import TemplateCopywriter
-from engagement_pipeline.delivery import approving
 from engagement_pipeline.delivery.drafts import DraftReport, write_drafts
 from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.platform.settings import GateSettings, ScoringSettings, Settings
@@ -314,7 +313,7 @@ def test_what_was_rejected_is_not_written_again_until_it_says_something_else(roo
     rooms.gate = GateSettings(hold_out_share=0.3)
     rooms.parts.add_users([silent_user(number) for number in range(30)], NOW)
     edition = edition_of(TemplateCopywriter(BRAND), None)
-    approving.decide(rooms.parts.database, Approval("win-back", edition, "rejected", "Ada", "", NOW))
+    rooms.parts.ledger.decide(Approval("win-back", edition, "rejected", "Ada", "", NOW))
     asked: list[Brief] = []
 
     class Asked(TemplateCopywriter):

@@ -16,10 +16,10 @@ import sqlalchemy as sa
 from engagement_pipeline.delivery import erasure, suppressions
 from engagement_pipeline.delivery.erasure import audit_id, erase, finish
 from engagement_pipeline.delivery.events import Event, Kind
-from engagement_pipeline.delivery.feedback.intake import take
 from engagement_pipeline.delivery.mailer import Receipt
 from engagement_pipeline.delivery.message import Message
 from engagement_pipeline.delivery.outbox import OutboxMailer
+from engagement_pipeline.delivery.stores import Stores
 from engagement_pipeline.delivery.tables import email_events, emails
 from engagement_pipeline.platform import facts
 from engagement_pipeline.platform.audit import AuditEntry, audit_log, record
@@ -34,6 +34,7 @@ from engagement_pipeline.users.tables import orders, users
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.mortal_eraser import STEPS
 from engagement_pipeline_tests.delivery.parts import SECRET, Parts, order, outbox_ids, silent_user
+from engagement_pipeline_tests.delivery.sql_stores import sql_stores
 
 ZOE = "shop-0042"
 ADDRESS = "zoe.quillfeather@example.com"
@@ -53,11 +54,15 @@ class Shop(Parts):
         return Settings(data_dir=self.folder, secret_key=SECRET)
 
     @property
+    def stores(self) -> Stores:
+        return sql_stores(self.database)
+
+    @property
     def outbox(self) -> Path:
         return self.folder / "outbox"
 
     def erase(self, user_id: str = ZOE, patience: float = 5.0, now: datetime = LATER) -> erasure.ErasureReport:
-        return erase(self.database, self.settings, user_id, "cli", now, patience_seconds=patience)
+        return erase(self.stores, self.settings, user_id, "cli", now, patience_seconds=patience)
 
     def report(self, kind: Kind, email_id: str | None, key: str | None, event_id: str = "", **more: Any) -> None:
         event = Event(
@@ -70,8 +75,7 @@ class Shop(Parts):
             source="ses",
             original=f'{{"to": "{ADDRESS}"}}',
         )
-        with self.database.write() as connection:
-            take(connection, [event], LATER, 3)
+        self.stores.feedback.take([event], LATER)
 
     def all(self, table: sa.Table) -> list[sa.Row[Any]]:
         with self.database.read() as connection:
@@ -184,7 +188,7 @@ def test_erased_twice_and_erased_by_an_unknown_id(shop: Shop) -> None:
     assert not shop.erase().found
     assert not shop.erase("nobody").found
     assert len(shop.all(audit_log)) == rows
-    assert finish(shop.database, shop.settings, LATER) == []
+    assert finish(shop.stores, shop.settings, LATER) == []
 
 
 def test_who_comes_back_is_not_written_to(shop: Shop) -> None:
@@ -297,7 +301,7 @@ def test_a_message_that_is_being_sent_is_waited_for(shop: Shop) -> None:
     assert report.left == "message_in_flight"
     assert shop.store.get_user("u00009") is not None, "still there, but never written to again"
     threading.Timer(0.3, mailer.go_on.set).start()
-    [report] = finish(shop.database, shop.settings, NOW)
+    [report] = finish(shop.stores, shop.settings, NOW)
     sending.join(10)
     assert (report.left, report.emails, report.files) == (None, 1, 1)
     assert shop.holds("zelda@example.com", "Zelda") == []
@@ -340,11 +344,11 @@ def test_killed_anywhere_it_is_finished_later(shop: Shop, step: str) -> None:
     begun = step != "_close_waiting"
     with shop.database.read() as connection:
         assert bool(suppressions.find(connection, KEY)) == begun, "from the first moment on nothing is sent"
-    [report] = finish(shop.database, shop.settings, LATER) if begun else [shop.erase()]
+    [report] = finish(shop.stores, shop.settings, LATER) if begun else [shop.erase()]
     assert report.left is None
     assert shop.holds(ADDRESS, NAME, "quillfeather") == []
     assert sorted(row.status for row in shop.rows().values()) == ["delivered", "delivered"]
-    assert finish(shop.database, shop.settings, LATER) == []
+    assert finish(shop.stores, shop.settings, LATER) == []
 
 
 def test_a_file_too_large_to_write_anew_is_left_to_the_night(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -355,7 +359,7 @@ def test_a_file_too_large_to_write_anew_is_left_to_the_night(shop: Shop, monkeyp
     monkeypatch.setattr(erasure, "AT_ONCE_BYTES", 1)
     assert shop.erase().left == "store_files"
     assert shop.store.get_user(ZOE) is None
-    [report] = finish(shop.database, shop.settings, LATER)
+    [report] = finish(shop.stores, shop.settings, LATER)
     assert report.left is None
 
 

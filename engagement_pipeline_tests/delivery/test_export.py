@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from engagement_pipeline.delivery import suppressions
 from engagement_pipeline.delivery.events import Event
 from engagement_pipeline.delivery.export import export_person
-from engagement_pipeline.delivery.feedback.intake import take
 from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.platform.audit import AuditEntry, record
@@ -21,14 +20,14 @@ from engagement_pipeline.users.addresses import address_key
 from engagement_pipeline.users.rejects import Reject
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import SECRET, Parts, silent_user
+from engagement_pipeline_tests.delivery.sql_stores import sql_stores
 
 KEY = address_key("zoe@example.com", SECRET)
 
 
 def report(parts: Parts, event_id: str, email_id: str | None, key: str | None) -> None:
     event = Event(event_id, "open", email_id, None, key, NOW, "ses", '{"ip": "192.0.2.7"}')
-    with parts.database.write() as connection:
-        take(connection, [event], NOW, 3)
+    sql_stores(parts.database).feedback.take([event], NOW)
 
 
 @pytest.fixture

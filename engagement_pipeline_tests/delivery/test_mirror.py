@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from engagement_pipeline.delivery import mirror, suppressions
 from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.delivery.reconciliation import Balance, reconcile, users_with_several_open
+from engagement_pipeline.delivery.suppressions import SqlSuppressions
 from engagement_pipeline.delivery.tables import email_events, emails
 from engagement_pipeline.platform.change_log import prune_change_log
 from engagement_pipeline.platform.sql import Database
@@ -96,8 +97,9 @@ def test_suppressions_come_and_go(con: duckdb.DuckDBPyConnection, parts: Parts) 
     with parts.database.write() as connection:
         [listed] = suppressions.list_suppressions(connection, 10)
         assert (listed.address_key, listed.reason, listed.source) == (key, "complaint", "ses")
-        assert suppressions.remove(connection, key, NOW)
-        assert not suppressions.remove(connection, key, NOW)
+        on_list = SqlSuppressions(parts.database)
+        assert on_list.remove(listed, NOW)
+        assert not on_list.remove(listed, NOW)
         assert suppressions.find(connection, key) is None
     mirror.pull_suppressions(con, parts.database)
     assert con.execute("FROM suppressions").fetchall() == []

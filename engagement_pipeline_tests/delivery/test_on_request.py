@@ -24,6 +24,7 @@ from engagement_pipeline.delivery import approving, suppressions
 from engagement_pipeline.delivery.on_request import NoSuchUserError, Requested, Writing, request_email
 from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.delivery.send_report import SendReport
+from engagement_pipeline.delivery.stores import stores_for
 from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.platform import published
 from engagement_pipeline.platform.audit import audit_log
@@ -56,11 +57,11 @@ class Shop(Parts):
             campaign=CAMPAIGN,
             needs_approval=self.needs_approval,
         )
-        return Writing(self.database, settings, brand(), self.catalogue, lambda: self.copywriter)
+        return Writing(stores_for(settings, self.database), settings, brand(), self.catalogue, lambda: self.copywriter)
 
     def decide(self, verdict: Verdict) -> None:
         edition = edition_of(self.copywriter, self.catalogue)
-        approving.decide(self.database, Approval(CAMPAIGN, edition, verdict, "a marketer", "", NOW))
+        approving.decide(self.database, self.ledger, Approval(CAMPAIGN, edition, verdict, "a marketer", "", NOW))
 
     def ask(self, user_id: str = "u00001", now: datetime = NOW, *, override: bool = False) -> Requested:
         return request_email(self.writing, user_id, "a marketer", override, now)

@@ -12,7 +12,7 @@ from engagement_pipeline.copywriting.approvals import Approval
 from engagement_pipeline.copywriting.copy import Copy, Copywriter
 from engagement_pipeline.copywriting.preview import Preview, preview_page
 from engagement_pipeline.copywriting.template import TemplateCopywriter
-from engagement_pipeline.delivery import approving, suppressions
+from engagement_pipeline.delivery import suppressions
 from engagement_pipeline.delivery.previewing import Previewer
 from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.pipeline import Pipeline
@@ -28,6 +28,7 @@ from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.scoring.population import publish_population
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import CAMPAIGN, COPY, SECRET, Parts, brand, order, silent_user
+from engagement_pipeline_tests.delivery.sql_stores import sql_stores
 from engagement_pipeline_tests.delivery.test_drafts import Rooms
 from engagement_pipeline_tests.model_server import ModelServer, reply, truncated
 
@@ -59,7 +60,7 @@ def preview(
     **how: Any,
 ) -> Preview:
     previewer = Previewer(
-        with_settings or settings(), database, TemplateCopywriter(BRAND), "no key", BRAND, catalogue=None
+        with_settings or settings(), sql_stores(database), TemplateCopywriter(BRAND), "no key", BRAND, catalogue=None
     )
     return previewer.preview(user_id, now, **how)
 
@@ -163,11 +164,11 @@ def test_words_that_nobody_has_agreed_to_are_said_to_wait(rooms: Rooms) -> None:
     careful = settings(needs_approval=True)
     shown = preview(database, with_settings=careful)
     assert reason(shown).startswith(f"Nobody has approved edition {shown.edition} yet")
-    approving.decide(database, Approval(CAMPAIGN, shown.edition, "approved", "Ada", "", NOW))
+    sql_stores(database).ledger.decide(Approval(CAMPAIGN, shown.edition, "approved", "Ada", "", NOW))
     shown = preview(database, with_settings=careful)
     assert shown.may_go
     assert "was approved by Ada on 2026-03-02" in shown.verdict[-1]
-    approving.decide(database, Approval(CAMPAIGN, shown.edition, "rejected", "Bob", "", NOW))
+    sql_stores(database).ledger.decide(Approval(CAMPAIGN, shown.edition, "rejected", "Bob", "", NOW))
     assert "was rejected by Bob" in reason(preview(database))
 
 

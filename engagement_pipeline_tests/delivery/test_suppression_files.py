@@ -27,6 +27,7 @@ from engagement_pipeline.users.rejects import list_rejected
 from engagement_pipeline.users.store import SqlUserStore
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import SECRET, silent_user
+from engagement_pipeline_tests.delivery.sql_stores import sql_stores
 from engagement_pipeline_tests.users.builders import newest_seq, scratch_database
 
 KEY = "c" * 64
@@ -43,7 +44,7 @@ def listed(database: Database) -> dict[str, Suppression]:
 
 def take(database: Database, path: Path, content: str) -> SuppressionImport:
     path.write_text(content)
-    return import_suppressions(database, path, SECRET, NOW)
+    return import_suppressions(sql_stores(database), path, SECRET, NOW)
 
 
 def test_a_list_from_elsewhere(database: Database, tmp_path: Path) -> None:
@@ -63,7 +64,7 @@ def test_importing_twice_changes_nothing(database: Database, tmp_path: Path) -> 
     content = f"email,address_key\nada@example.com,\n,{KEY.upper()}\nnonsense,\n"
     take(database, tmp_path / "list.csv", content)
     before, seq = listed(database), newest_seq(database)
-    later = import_suppressions(database, tmp_path / "list.csv", SECRET, NOW + timedelta(days=1))
+    later = import_suppressions(sql_stores(database), tmp_path / "list.csv", SECRET, NOW + timedelta(days=1))
     assert later == SuppressionImport(read=3, known=2, rejected=1)
     assert (listed(database), newest_seq(database)) == (before, seq)
 
@@ -116,14 +117,14 @@ def test_a_file_that_is_no_list_changes_nothing(database: Database, tmp_path: Pa
     with pytest.raises(UnreadableFileError, match=says):
         take(database, tmp_path / "list.csv", content)
     with pytest.raises(UnreadableFileError, match="does not exist"):
-        import_suppressions(database, tmp_path / "missing.csv", SECRET, NOW)
+        import_suppressions(sql_stores(database), tmp_path / "missing.csv", SECRET, NOW)
     assert newest_seq(database) == 0
 
 
 def test_another_secret_would_suppress_nobody_and_is_refused(database: Database, tmp_path: Path) -> None:
     take(database, tmp_path / "list.csv", "email\nada@example.com\n")
     with pytest.raises(SecretKeyChangedError):
-        import_suppressions(database, tmp_path / "list.csv", "another secret of ours", NOW)
+        import_suppressions(sql_stores(database), tmp_path / "list.csv", "another secret of ours", NOW)
 
 
 def test_the_address_decides_where_the_key_is_another_stores(database: Database, tmp_path: Path) -> None:
@@ -153,10 +154,10 @@ def test_export_names_addresses_that_are_known_and_comes_back_equal(database: Da
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [file.name for file in tmp_path.iterdir() if file.suffix == ".unfinished"] == []
     before = listed(database)
-    with database.write() as connection:
-        for entry in before:
-            suppressions.remove(connection, entry, NOW)
-    assert import_suppressions(database, path, SECRET, NOW).added == 4
+    on_list = sql_stores(database).suppressions
+    for entry in on_list.find(before).values():
+        on_list.remove(entry, NOW)
+    assert import_suppressions(sql_stores(database), path, SECRET, NOW).added == 4
     assert listed(database) == before
 
 
@@ -179,7 +180,7 @@ def test_every_list_survives_the_round_trip(tmp_path: Path, entries: dict[str, t
         with first.write() as connection:
             suppressions.add_many(connection, [Suppression(key, *rest) for key, rest in entries.items()], NOW)
         export_suppressions(first, path)
-        assert import_suppressions(second, path, SECRET, NOW).added == len(entries)
+        assert import_suppressions(sql_stores(second), path, SECRET, NOW).added == len(entries)
         assert listed(second) == listed(first)
 
 
@@ -211,7 +212,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, monkeypatch: pytest.
     with scratch_database(tmp_path) as database:
         tracemalloc.start()
         try:
-            assert import_suppressions(database, path, SECRET, NOW).added == lines
+            assert import_suppressions(sql_stores(database), path, SECRET, NOW).added == lines
             assert export_suppressions(database, tmp_path / "out.csv") == lines
             peak = tracemalloc.get_traced_memory()[1]
         finally:

@@ -9,20 +9,19 @@ from sqlalchemy.engine import Row
 
 from engagement_pipeline.delivery import unknowns
 from engagement_pipeline.delivery.events import Event
-from engagement_pipeline.delivery.feedback import intake
 from engagement_pipeline.delivery.feedback.replay import replay
-from engagement_pipeline.delivery.ledger import SqlLedger
+from engagement_pipeline.delivery.sql_ledger import SqlLedger
 from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.delivery.unknowns import Became, Unknowns, count_unknown, list_unknown
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.sent_emails import add_sent
+from engagement_pipeline_tests.delivery.sql_stores import sql_stores
 from engagement_pipeline_tests.users.builders import log_of
 
 
 def resolve(database: Database, email_id: str, became: Became) -> bool:
-    with database.write() as connection:
-        return unknowns.resolve(connection, email_id, became, "seen in the log", NOW, 3)
+    return unknowns.resolve(sql_stores(database), email_id, became, "seen in the log", NOW)
 
 
 def row_of(database: Database, email_id: str) -> Row[Any]:
@@ -50,7 +49,7 @@ def test_a_persons_word_is_kept_like_the_providers(database: Database, became: B
     assert not resolve(database, email_id, "failed")
     assert row_of(database, email_id).status == became
     assert {entry[0] for entry in log_of(database)} == {"email", "event"}
-    assert replay(database, NOW).changed == 0
+    assert replay(database, sql_stores(database).ledger, NOW).changed == 0
     assert row_of(database, email_id).status == became
 
 
@@ -58,8 +57,7 @@ def test_the_providers_word_is_graver(database: Database) -> None:
     [email_id] = add_sent(database, 1, NOW - timedelta(days=1), "unknown")
     resolve(database, email_id, "failed")
     event = Event("e1", "delivery", email_id, None, None, NOW, "ses", "{}")
-    with database.write() as connection:
-        intake.take(connection, [event], NOW, 3)
+    sql_stores(database).feedback.take([event], NOW)
     assert row_of(database, email_id).status == "delivered"
 
 

@@ -16,7 +16,6 @@ from engagement_pipeline.definitions import build_defs
 from engagement_pipeline.defs.importing import IncomingFile
 from engagement_pipeline.delivery.erasure import erase
 from engagement_pipeline.delivery.events import Event
-from engagement_pipeline.delivery.feedback.intake import take
 from engagement_pipeline.delivery.on_request import Writing, request_email
 from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.pipeline import Pipeline
@@ -136,12 +135,11 @@ def test_erased_and_looked_for_everywhere(pipeline: Pipeline, clock: Clock, tmp_
         email_id = connection.execute(emails.select().where(emails.c.user_id == ZOE)).one().email_id
     key = address_key(ADDRESS, pipeline.secret_key)
     delivered = Event("sns-1", "delivery", email_id, "ses-1", key, NOW, "ses", json.dumps({"destination": [ADDRESS]}))
-    with pipeline.database.write() as connection:
-        take(connection, [delivered], NOW, 3)
+    pipeline.stores.feedback.take([delivered], NOW)
     fail_to_import(pipeline, f"{NAME};{ADDRESS}\n{ZOE};{ADDRESS}\n")
     clock.moment += timedelta(days=30)
     writing = Writing(
-        pipeline.database, pipeline.settings, pipeline.brand, pipeline.catalogue, lambda: pipeline.copywriter
+        pipeline.stores, pipeline.settings, pipeline.brand, pipeline.catalogue, lambda: pipeline.copywriter
     )
     assert request_email(writing, ZOE, "marketer", False, clock.moment).status == "queued"
     run_job(pipeline, "react_to_changes")
@@ -152,7 +150,7 @@ def test_erased_and_looked_for_everywhere(pipeline: Pipeline, clock: Clock, tmp_
     assert ".duckdb" not in found
     assert not {name for names in found.values() for name in names} & {"runs.db", "event.log", "stdout", "stderr"}
 
-    report = erase(pipeline.database, pipeline.settings, ZOE, "marketer", clock.moment)
+    report = erase(pipeline.stores, pipeline.settings, ZOE, "marketer", clock.moment)
     assert report.left is None
     counts = (report.emails, report.orders, report.rejected_records, report.files)
     # Its two e-mails in the outbox, two imported files, and the one that could not be read.

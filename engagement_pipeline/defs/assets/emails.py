@@ -184,7 +184,7 @@ def collect(context: dg.OpExecutionContext, pipeline: dg.ResourceParam[Pipeline]
         return {}
     from engagement_pipeline.delivery.feedback.consumer import consume
 
-    report = consume(pipeline.settings, pipeline.database, pipeline.now)
+    report = consume(pipeline.settings, pipeline.stores, pipeline.now)
     if report.set_aside:
         context.log.warning(f"{report.set_aside:,} messages could not be read and are set aside: `engagement rejected`")
     if report.left:

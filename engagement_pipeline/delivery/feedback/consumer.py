@@ -17,9 +17,9 @@ from engagement_pipeline.delivery.feedback.errors import BadEventError, ForgedEr
 from engagement_pipeline.delivery.feedback.json_text import read_object
 from engagement_pipeline.delivery.feedback.reception import Received
 from engagement_pipeline.delivery.feedback.sns import Certificates
+from engagement_pipeline.delivery.stores import Stores
 from engagement_pipeline.platform import aws
 from engagement_pipeline.platform.settings import Settings
-from engagement_pipeline.platform.sql import Database
 
 logger = logging.getLogger(__name__)
 
@@ -58,12 +58,12 @@ class _CannotCheckError(Exception):
     """Nobody can tell for now who sent a message; it says why."""
 
 
-def consume(settings: Settings, database: Database, now: Callable[[], datetime]) -> ConsumerReport:
+def consume(settings: Settings, stores: Stores, now: Callable[[], datetime]) -> ConsumerReport:
     """Take events from the queue until it gives nothing more. Several may do so at once.
 
     Args:
         settings: name the queue and the topic.
-        database: the operational store.
+        stores: the ledger and what goes with it.
         now: tells the time, timezone-aware.
 
     Raises:
@@ -76,7 +76,7 @@ def consume(settings: Settings, database: Database, now: Callable[[], datetime])
     queue = settings.ses.feedback_queue_url
     total = ConsumerReport()
     while messages := _receive(client, queue):
-        report, done = _take(messages, settings, database, certificates, now())
+        report, done = _take(messages, settings, stores, certificates, now())
         total += report
         if not done:
             break
@@ -95,7 +95,7 @@ def depth(settings: Settings) -> int:
 def _take(
     messages: Sequence[_Message],
     settings: Settings,
-    database: Database,
+    stores: Stores,
     certificates: Certificates | None,
     now: datetime,
 ) -> tuple[ConsumerReport, list[_Message]]:
@@ -113,8 +113,7 @@ def _take(
             logger.warning("A message stays in the queue: %s.", error)
             continue
         done.append(message)
-    with database.write() as connection:
-        intake = reception.take(connection, received, settings, now)
+    intake = reception.take(stores, received, settings, now)
     left = len(messages) - len(done)
     return ConsumerReport(intake.new, intake.duplicates, intake.unmatched, len(received.set_aside), left), done
 

@@ -8,8 +8,8 @@ from engagement_pipeline.delivery.feedback import reception, sns
 from engagement_pipeline.delivery.feedback.errors import BadEventError
 from engagement_pipeline.delivery.feedback.reception import Received
 from engagement_pipeline.delivery.feedback.sns import Certificates
+from engagement_pipeline.delivery.stores import Stores
 from engagement_pipeline.platform.settings import Settings
-from engagement_pipeline.platform.sql import Database
 
 _ORIGIN = "sns-https"
 
@@ -17,7 +17,7 @@ _ORIGIN = "sns-https"
 def receive_https(
     body: str,
     settings: Settings,
-    database: Database,
+    stores: Stores,
     certificates: Certificates,
     confirm: Callable[[str], object],
     now: datetime,
@@ -27,7 +27,7 @@ def receive_https(
     Args:
         body: of the request.
         settings: name the topic.
-        database: the operational store.
+        stores: the ledger and what goes with it.
         certificates: kept from request to request, such as `Certificates(sns.fetch)`.
         confirm: visits the URL that confirms the subscription to our own topic, such as `sns.fetch`.
         now: the moment of the request.
@@ -52,6 +52,5 @@ def receive_https(
         received.events += reception.read(envelope.message, settings, now)
     except BadEventError as error:
         received.set_aside.append(reception.reject(envelope.message, error, _ORIGIN))
-    with database.write() as connection:
-        reception.take(connection, received, settings, now)
+    reception.take(stores, received, settings, now)
     return "set_aside" if received.set_aside else "taken"

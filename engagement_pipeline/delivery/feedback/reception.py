@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-import sqlalchemy as sa
-
 from engagement_pipeline.delivery.events import Event
-from engagement_pipeline.delivery.feedback import intake, ses_events
+from engagement_pipeline.delivery.feedback import ses_events
 from engagement_pipeline.delivery.feedback.errors import BadEventError, ForgedError
 from engagement_pipeline.delivery.feedback.intake import Intake
+from engagement_pipeline.delivery.stores import Stores
 from engagement_pipeline.platform.settings import Settings
 from engagement_pipeline.users import rejects
 from engagement_pipeline.users.addresses import address_key
@@ -49,12 +48,13 @@ def reject(text: str, error: BadEventError | ForgedError, origin: str) -> Reject
     )
 
 
-def take(connection: sa.Connection, received: Received, settings: Settings, now: datetime) -> Intake:
-    """Store events, draw their consequences and keep what was set aside, in a writing transaction.
+def take(stores: Stores, received: Received, settings: Settings, now: datetime) -> Intake:
+    """Store events, draw their consequences and keep what was set aside, in one transaction.
 
     Raises:
         SecretKeyChangedError: with another key nobody would be found or suppressed.
     """
-    check_secret_key(connection, settings.secret_key.get_secret_value())
-    rejects.record(connection, received.set_aside, now)
-    return intake.take(connection, received.events, now, settings.delivery.soft_bounces)
+    with stores.database.write() as connection:
+        check_secret_key(connection, settings.secret_key.get_secret_value())
+        rejects.record(connection, received.set_aside, now)
+        return stores.feedback.take(received.events, now)

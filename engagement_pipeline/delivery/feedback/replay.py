@@ -10,12 +10,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
+from engagement_pipeline.delivery.entries import Correction
 from engagement_pipeline.delivery.events import STATUS_OF, Kind
-from engagement_pipeline.delivery.feedback import intake, statements
+from engagement_pipeline.delivery.feedback import statements
+from engagement_pipeline.delivery.feedback.intake import moments
+from engagement_pipeline.delivery.ledger import Ledger
 from engagement_pipeline.delivery.statuses import EMAILED, Status, follow
 from engagement_pipeline.platform import change_log
 from engagement_pipeline.platform.sql import Database
@@ -31,22 +34,27 @@ class ReplayReport:
     changed: int
 
 
-def replay(database: Database, now: datetime) -> ReplayReport:
+def replay(database: Database, ledger: Ledger, now: datetime) -> ReplayReport:
     """Give every row the status that follows from its events, and users the touches that follow from that.
 
     It may run beside senders, whose rows it leaves alone, and intakes; each page of rows is one transaction.
+
+    Args:
+        database: the operational store, which keeps the events.
+        ledger: whose rows.
+        now: the moment of the change.
     """
     rows = changed = 0
     after = ""
     while True:
         with database.write() as connection:
             change_log.lock(connection)
-            page = connection.execute(statements.page(after, _PAGE)).all()
-            changed += _repair(connection, page, now)
+            page = list(connection.execute(statements.page(after, _PAGE)).scalars())
+            changed += ledger.correct(_corrections(connection, ledger, page), now)
         if not page:
             return ReplayReport(rows, changed)
         rows += len(page)
-        after = page[-1].email_id
+        after = page[-1]
 
 
 def sender_said(status: Status, sent_at: datetime | None, reason: str | None) -> Status:
@@ -62,18 +70,18 @@ def rebuilt(base: Status, kinds: Iterable[Kind]) -> Status:
     return reduce(follow, reported, base)
 
 
-def _repair(connection: sa.Connection, page: Sequence[sa.Row[Any]], now: datetime) -> int:
+def _corrections(connection: sa.Connection, ledger: Ledger, page: Sequence[str]) -> list[Correction]:
     kinds: dict[str, list[Kind]] = defaultdict(list)
-    for email_id, kind in connection.execute(statements.kinds([row.email_id for row in page])):
+    for email_id, kind in connection.execute(statements.kinds(page)):
         kinds[email_id].append(kind)
-    changed: dict[str, str] = {}
-    for row in page:
+    wrong = []
+    for email_id, row in ledger.get_emails(page).items():
         if row.claimed_by is not None:
             # In a sender's hands: it has more to say than it has written so far.
             continue
         base = sender_said(row.status, row.sent_at, row.reason)
-        status = rebuilt(base, kinds[row.email_id])
-        if status != row.status and connection.execute(statements.correct(row, status, now)).rowcount:
-            changed[row.email_id] = row.user_id
-    intake.record_changes(connection, changed | intake.align_sent_at(connection, changed, now), now)
-    return len(changed)
+        status = rebuilt(base, kinds[email_id])
+        if status != row.status:
+            wrong.append((row, status))
+    told = moments(connection, [row.email_id for row, _ in wrong])
+    return [Correction(row, status, told.get(row.email_id, ())) for row, status in wrong]

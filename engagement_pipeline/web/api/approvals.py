@@ -48,8 +48,8 @@ def put(
 
     Rejecting closes those that wait. Repeating changes nothing.
     """
-    database, campaign = call.pipeline.database, call.pipeline.settings.campaign
-    with database.read() as connection:
+    pipeline, campaign = call.pipeline, call.pipeline.settings.campaign
+    with pipeline.database.read() as connection:
         if edition not in count_by_edition(connection, campaign):
             raise not_found("edition")
     try:
@@ -57,11 +57,8 @@ def put(
         approval = Approval(campaign, edition, decision.verdict, call.session.actor, note, call.now)
     except BadInputError as error:
         raise invalid("note", "invalid", str(error)) from None
-    decided = decide(database, approval)
-    with database.write() as connection:
-        call.pipeline.audit.record(
-            call.by.entry(f"copy.{decision.verdict}", "edition", edition, {"campaign": campaign})
-        )
+    entry = call.by.entry(f"copy.{decision.verdict}", "edition", edition, {"campaign": campaign})
+    decided = decide(pipeline.database, pipeline.ledger, approval, audit=entry)
     return VerdictAnswer(
         decided=DecidedAnswer.model_validate(decided.approval),
         closed=decided.closed,

@@ -52,26 +52,19 @@ def resolve(call: Writer, _: NoParameters, email_id: EmailId, resolution: Resolu
 
     The provider's own word still counts for more.
     """
-    pipeline = call.pipeline
-    with pipeline.database.write() as connection:
-        if email_detail(connection, email_id) is None:
-            raise not_found("e-mail")
-        if not unknowns.resolve(
-            connection,
-            email_id,
-            resolution.became,
-            resolution.note,
-            call.now,
-            pipeline.settings.delivery.soft_bounces,
-        ):
-            raise ProblemError(409, "It is known by now what became of this e-mail.")
-        call.pipeline.audit.record(call.by.entry("email.resolved", "email", email_id, {"became": resolution.became}))
+    stores, entry = (
+        call.pipeline.stores,
+        call.by.entry("email.resolved", "email", email_id, {"became": resolution.became}),
+    )
+    if not stores.ledger.get_emails([email_id]):
+        raise not_found("e-mail")
+    if not unknowns.resolve(stores, email_id, resolution.became, resolution.note, call.now, entry):
+        raise ProblemError(409, "It is known by now what became of this e-mail.")
     return _answer(call, email_id)
 
 
 def _answer(call: Call, email_id: str) -> EmailAnswer:
-    with call.pipeline.database.read() as connection:
-        detail = email_detail(connection, email_id)
+    detail = email_detail(call.pipeline, email_id)
     if detail is None:
         raise not_found("e-mail")
     return EmailAnswer.model_validate(

@@ -131,7 +131,7 @@ def forget(call: Writer, _: NoParameters, user_id: UserId) -> Erasure:
     written to again. Asking again does no harm, and finishes what was left.
     """
     report = erase(
-        call.pipeline.database,
+        call.pipeline.stores,
         call.pipeline.settings,
         user_id,
         call.by.actor,
@@ -151,6 +151,4 @@ def _user(call: Call, user_id: str) -> StoredUser:
 
 
 def _writing(pipeline: Pipeline) -> Writing:
-    return Writing(
-        pipeline.database, pipeline.settings, pipeline.brand, pipeline.catalogue, lambda: pipeline.copywriter
-    )
+    return Writing(pipeline.stores, pipeline.settings, pipeline.brand, pipeline.catalogue, lambda: pipeline.copywriter)

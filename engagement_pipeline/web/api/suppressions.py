@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, Query, Response
 from fastapi import Path as InPath
 
 from engagement_pipeline.delivery import suppression_files, suppressions
+from engagement_pipeline.delivery.suppressions import PERSON, Suppression
 from engagement_pipeline.platform.errors import BadInputError
 from engagement_pipeline.users.addresses import InvalidAddressError
 from engagement_pipeline.web.api.calls import Call, NoParameters, Reader, Writer
@@ -58,21 +59,19 @@ def list_(call: Reader, query: Annotated[SuppressionQuery, Query()]) -> Page[Sup
 def add(call: Writer, _: NoParameters, new: NewSuppression, response: Response) -> SuppressionAnswer:
     """Never write to an address again, whatever else says so."""
     key = _key(call, new.address)
-    with call.pipeline.database.write() as connection:
-        if suppressions.add(connection, key, new.reason, "person", call.now):
-            call.pipeline.audit.record(call.by.entry("suppression.added", "suppression", key, {"reason": new.reason}))
-        else:
-            response.status_code = HTTPStatus.OK
-        found = suppressions.find(connection, key)
-    return SuppressionAnswer.model_validate(found)
+    listed = call.pipeline.suppressions
+    entry = call.by.entry("suppression.added", "suppression", key, {"reason": new.reason})
+    added = Suppression(key, new.reason, PERSON, call.now)
+    if not listed.add([added], call.now, entry):
+        response.status_code = HTTPStatus.OK
+    return SuppressionAnswer.model_validate(listed.find([key]).get(key, added))
 
 
 @router.post("/suppression-lookups", operation_id="look_up_suppression")
 def look_up(call: Reader, _: NoParameters, wanted: Lookup) -> LookedUp:
     """Ask whether an address must not be written to."""
     key = _key(call, wanted.address)
-    with call.pipeline.database.read() as connection:
-        found = suppressions.find(connection, key)
+    found = call.pipeline.suppressions.find([key]).get(key)
     answer = None if found is None else SuppressionAnswer.model_validate(found)
     return LookedUp(address_key=key, suppression=answer)
 
@@ -105,7 +104,7 @@ def import_(
         path.write_bytes(file)
         try:
             report = suppression_files.import_suppressions(
-                call.pipeline.database, path, call.pipeline.secret_key, call.now
+                call.pipeline.stores, path, call.pipeline.secret_key, call.now
             )
         except BadInputError as error:
             raise invalid("body", "unreadable", str(error)) from None
@@ -117,8 +116,7 @@ def import_(
 @router.get("/suppressions/{address_key}", operation_id="get_suppression", responses=problems(404))
 def get(call: Reader, _: NoParameters, address_key: AddressKey) -> SuppressionAnswer:
     """Read why an address must not be written to."""
-    with call.pipeline.database.read() as connection:
-        found = suppressions.find(connection, address_key)
+    found = call.pipeline.suppressions.find([address_key]).get(address_key)
     if found is None:
         raise not_found("suppression")
     return SuppressionAnswer.model_validate(found)
@@ -132,16 +130,14 @@ def get(call: Reader, _: NoParameters, address_key: AddressKey) -> SuppressionAn
 )
 def remove(call: Writer, _: NoParameters, address_key: AddressKey) -> Response:
     """Take an address off the list, for instance after its owner has asked for it."""
-    with call.pipeline.database.write() as connection:
-        found = suppressions.find(connection, address_key)
-        if found is None:
-            raise not_found("suppression")
-        if found.reason == suppressions.ERASED:
-            raise ProblemError(HTTPStatus.CONFLICT, "This person was erased, and is never written to again.")
-        suppressions.remove(connection, address_key, call.now)
-        call.pipeline.audit.record(
-            call.by.entry("suppression.removed", "suppression", address_key, {"reason": found.reason})
-        )
+    found = call.pipeline.suppressions.find([address_key]).get(address_key)
+    if found is None:
+        raise not_found("suppression")
+    if found.reason == suppressions.ERASED:
+        raise ProblemError(HTTPStatus.CONFLICT, "This person was erased, and is never written to again.")
+    entry = call.by.entry("suppression.removed", "suppression", address_key, {"reason": found.reason})
+    if not call.pipeline.suppressions.remove(found, call.now, entry):
+        raise ProblemError(HTTPStatus.CONFLICT, "Why it is on the list has changed meanwhile: look again.")
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 

@@ -15,7 +15,6 @@ from engagement_pipeline.delivery.statuses import Status
 from engagement_pipeline.delivery.tables import email_events, emails
 from engagement_pipeline.delivery.tracking import links_for
 from engagement_pipeline.pipeline import Pipeline
-from engagement_pipeline.users.tables import users
 from engagement_pipeline.web.queries.cursors import Position
 from engagement_pipeline.web.queries.paging import Segment, read_page
 
@@ -134,22 +133,25 @@ def list_emails(
         after: where the page before ended.
     """
     rows = read_page(connection, [_segment(filters)], limit, after)
-    return EmailPage([_row(row) for row in rows.rows], rows.following)
+    return EmailPage([_row(row._asdict()) for row in rows.rows], rows.following)
 
 
-def email_detail(connection: sa.Connection, email_id: str) -> EmailDetail | None:
+def email_detail(pipeline: Pipeline, email_id: str) -> EmailDetail | None:
     """Return what is known of an e-mail, or None."""
-    further = ("copy", "provenance", "attempts", "not_before", "provider", "provider_message_id", "overrides")
-    query = (
-        sa.select(*_COLUMNS, *(_email[name] for name in further), users.c.name.label("recipient"))
-        .select_from(emails.outerjoin(users, users.c.user_id == _email.user_id))
-        .where(_email.email_id == email_id)
-    )
-    row = connection.execute(query).one_or_none()
-    if row is None:
+    stored = pipeline.ledger.get_emails([email_id]).get(email_id)
+    if stored is None:
         return None
-    values = {name: row._mapping[name] for name in (*further, "recipient")}
-    return EmailDetail(row=_row(row), events=events_of(connection, email_id), **values)
+    user = pipeline.store.get_user(stored.user_id)
+    further = ("copy", "provenance", "attempts", "not_before", "provider", "provider_message_id", "overrides")
+    with pipeline.database.read() as connection:
+        events = events_of(connection, email_id)
+    subject = None if stored.copy is None else stored.copy.get("subject")
+    return EmailDetail(
+        row=_row({**vars(stored), "subject": subject}),
+        recipient=None if user is None else user.name,
+        events=events,
+        **{name: getattr(stored, name) for name in further},
+    )
 
 
 def events_of(connection: sa.Connection, email_id: str) -> list[EventRow]:
@@ -208,9 +210,9 @@ def _segment(filters: EmailFilters) -> Segment:
     )
 
 
-def _row(row: sa.Row[Any]) -> EmailRow:
-    values = {each.name: row._mapping[each.name] for each in fields(EmailRow)}
-    values["subject"] = None if row.subject is None else fill(row.subject, None)
+def _row(row: Mapping[str, Any]) -> EmailRow:
+    values = {each.name: row[each.name] for each in fields(EmailRow)}
+    values["subject"] = None if row["subject"] is None else fill(row["subject"], None)
     return EmailRow(**values)
 
 

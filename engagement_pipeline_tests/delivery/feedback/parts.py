@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from engagement_pipeline.delivery import bookkeeping
 from engagement_pipeline.delivery.entries import NewEmail
 from engagement_pipeline.delivery.events import Event, Kind
-from engagement_pipeline.delivery.feedback import intake
 from engagement_pipeline.delivery.feedback.intake import Intake
 from engagement_pipeline.delivery.tables import email_events, emails, suppressions
 from engagement_pipeline.platform.sql import Database
@@ -19,6 +18,7 @@ from engagement_pipeline.users.store import SqlUserStore
 from engagement_pipeline.users.tables import users
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import CAMPAIGN, SECRET, silent_user
+from engagement_pipeline_tests.delivery.sql_stores import sql_stores
 
 SOFT_BOUNCES = 3
 LATER = NOW + timedelta(days=1)
@@ -92,8 +92,7 @@ def put_back(database: Database, email_ids: Sequence[str]) -> None:
 
 
 def take(database: Database, events: Sequence[Event], now: datetime = LATER) -> Intake:
-    with database.write() as connection:
-        return intake.take(connection, events, now, SOFT_BOUNCES)
+    return sql_stores(database).feedback.take(events, now)
 
 
 def take_in_batches(database: Database, events: Sequence[Event], rng: random.Random) -> None:

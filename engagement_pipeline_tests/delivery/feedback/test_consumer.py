@@ -22,6 +22,7 @@ from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.feedback.examples import NAMES, parse, text
 from engagement_pipeline_tests.delivery.feedback.parts import LATER, add_emails, key, set_row, state, suppressed, take
 from engagement_pipeline_tests.delivery.parts import SECRET
+from engagement_pipeline_tests.delivery.sql_stores import sql_stores
 
 pytestmark = pytest.mark.integration
 
@@ -55,7 +56,7 @@ class Feedback:
             self.sqs.send_message(QueueUrl=self.queue, MessageBody=message)
 
     def consume(self) -> ConsumerReport:
-        return consume(self.settings, self.database, lambda: LATER)
+        return consume(self.settings, sql_stores(self.database), lambda: LATER)
 
     def rejected(self) -> list[tuple[str, ...]]:
         table = rejected_records

@@ -11,6 +11,7 @@ from engagement_pipeline_tests.delivery.feedback.examples import text
 from engagement_pipeline_tests.delivery.feedback.parts import LATER, add_emails, set_row, state
 from engagement_pipeline_tests.delivery.feedback.signing import SUBSCRIBE_URL, TOPIC, Signer
 from engagement_pipeline_tests.delivery.parts import SECRET
+from engagement_pipeline_tests.delivery.sql_stores import sql_stores
 
 SETTINGS = Settings.model_validate({"secret_key": SECRET, "ses": {"feedback_topic_arn": TOPIC}})
 
@@ -27,7 +28,7 @@ class Endpoint:
         self.confirmed: list[str] = []
 
     def post(self, body: str) -> str:
-        return receive_https(body, SETTINGS, self.database, self.certificates, self.confirmed.append, LATER)
+        return receive_https(body, SETTINGS, sql_stores(self.database), self.certificates, self.confirmed.append, LATER)
 
     def kept(self) -> tuple[int, int]:
         with self.database.read() as connection:

@@ -8,7 +8,6 @@ import sqlalchemy as sa
 
 from engagement_pipeline.delivery import suppressions
 from engagement_pipeline.delivery.events import KINDS, STATUS_OF, Event, Kind
-from engagement_pipeline.delivery.feedback import intake
 from engagement_pipeline.delivery.feedback.intake import Intake
 from engagement_pipeline.delivery.tables import email_events, emails
 from engagement_pipeline.platform.change_log import change_log
@@ -18,7 +17,6 @@ from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.feedback.parts import (
     BASES,
     LATER,
-    SOFT_BOUNCES,
     add_emails,
     clear,
     event,
@@ -31,6 +29,7 @@ from engagement_pipeline_tests.delivery.feedback.parts import (
     take_in_batches,
 )
 from engagement_pipeline_tests.delivery.parts import SECRET
+from engagement_pipeline_tests.delivery.sql_stores import sql_stores
 
 
 def status(database: Database, email_id: str) -> str:
@@ -105,9 +104,9 @@ def test_an_event_that_comes_before_its_email_is_known_is_matched_by_the_sender(
     take(database, [event(1, "unsubscribe", message_id="m1"), event(2, "hard_bounce", message_id="m1")])
     assert not suppressed(database)
     set_row(database, email_id, "sent", sent_at=NOW, provider_message_id="m1")
-    with database.write() as connection:
-        assert intake.match_late(connection, {"m1": email_id, "m2": "f" * 32}, LATER, SOFT_BOUNCES) == 2
-        assert intake.match_late(connection, {"m1": email_id}, LATER, SOFT_BOUNCES) == 0
+    feedback = sql_stores(database).feedback
+    assert feedback.match_late({"m1": email_id, "m2": "f" * 32}, LATER) == 2
+    assert feedback.match_late({"m1": email_id}, LATER) == 0
     assert status(database, email_id) == "bounced"
     assert suppressed(database) == {key("u0@example.com"): "unsubscribed"}
 
@@ -243,8 +242,8 @@ def _enter(database: Database, address_key: str) -> None:
 def test_what_a_person_has_lifted_stays_so_until_it_bounces_again(database: Database) -> None:
     add_emails(database, 1)
     take(database, [event(n, "soft_bounce", address_key="k", message_id=f"m{n}", minutes=n) for n in range(3)])
-    with database.write() as connection:
-        suppressions.remove(connection, "k", LATER)
+    listed = sql_stores(database).suppressions
+    assert listed.remove(listed.find(["k"])["k"], LATER)
     take(database, [event(5, "delivery", address_key="k", minutes=5), event(6, "open", address_key="k", minutes=6)])
     assert not suppressed(database)
 

@@ -13,6 +13,7 @@ from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.feedback.parts import event, take
 from engagement_pipeline_tests.delivery.parts import Parts, silent_user
+from engagement_pipeline_tests.delivery.sql_stores import sql_stores
 
 COUNT = 60
 
@@ -77,4 +78,4 @@ def test_an_early_report_wins_over_what_the_sender_makes_of_its_call(database: D
     assert not [row for row in rows if row.claimed_by]
     people = parts.store.get_users([user.user_id for user in users])
     assert {user.last_touch_at for user in people} == {NOW}
-    assert replay(database, NOW).changed == 0
+    assert replay(database, sql_stores(database).ledger, NOW).changed == 0

@@ -11,6 +11,7 @@ from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.live import our_brand, ses_settings, smtp_settings
 from engagement_pipeline_tests.delivery.mailers.messages import parsed
 from engagement_pipeline_tests.delivery.parts import Parts, silent_user
+from engagement_pipeline_tests.delivery.sql_stores import sql_stores
 from engagement_pipeline_tests.faults import Fault
 from engagement_pipeline_tests.smtp_server import SmtpServer
 
@@ -25,7 +26,7 @@ def drafted(database: Database, count: int) -> Parts:
 
 
 def send(settings: Settings, database: Database) -> None:
-    sender_for(settings, database, our_brand()).run(lambda: NOW)
+    sender_for(settings, sql_stores(database), our_brand()).run(lambda: NOW)
 
 
 def test_drafts_go_out_by_smtp(database: Database, smtp_server: SmtpServer) -> None:
@@ -62,7 +63,7 @@ def test_drafts_go_out_by_ses(database: Database, fault_proxy: FaultProxy, minis
 def test_an_account_that_may_not_send_leaves_everything_queued(database: Database, fault_proxy: FaultProxy) -> None:
     parts = drafted(database, 3)
     fault_proxy.faults.add("/v2/email/account", Fault("no", 403, "AccessDeniedException"))
-    report = sender_for(ses_settings(fault_proxy.url), database, our_brand()).run(lambda: NOW)
+    report = sender_for(ses_settings(fault_proxy.url), sql_stores(database), our_brand()).run(lambda: NOW)
     assert report.stopped is not None
     assert "does not let us in" in report.stopped
     assert set(parts.statuses().values()) == {"queued"}

@@ -12,7 +12,6 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 
 from engagement_pipeline.delivery.events import Event, Kind
-from engagement_pipeline.delivery.feedback.intake import take
 from engagement_pipeline.delivery.tables import email_events, emails
 from engagement_pipeline.migrations import upgrade
 from engagement_pipeline.pipeline import Pipeline
@@ -26,6 +25,7 @@ from engagement_pipeline.web.app import create_app
 from engagement_pipeline.web.security import tokens
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import SECRET, Parts, silent_user
+from engagement_pipeline_tests.delivery.sql_stores import sql_stores
 
 HOST = "http://127.0.0.1:8000"
 _CSRF = re.compile(r'name="csrf_token" value="([0-9a-f]+)"')
@@ -76,8 +76,7 @@ class Desk:
     def report(self, place: int, kind: Kind, ago: timedelta) -> None:
         email_id = self.email_ids[place]
         event = Event(f"{kind}:{email_id}", kind, email_id, None, None, self.now - ago, "tracking", "{}")
-        with self.database.write() as connection:
-            take(connection, [event], self.now, 3)
+        sql_stores(self.database).feedback.take([event], self.now)
 
     def make_everyone_writable(self) -> None:
         """Take back what was written, so that the gate has nothing against anybody; all are critical."""

@@ -7,7 +7,6 @@ import pytest
 import sqlalchemy as sa
 
 from engagement_pipeline.delivery.events import Event
-from engagement_pipeline.delivery.feedback.intake import take
 from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform.audit import AuditEntry, record
@@ -21,6 +20,7 @@ from engagement_pipeline.web.queries.emails import EmailFilters, email_detail, l
 from engagement_pipeline.web.queries.timeline import Entry, curve, timeline
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import COPY
+from engagement_pipeline_tests.delivery.sql_stores import sql_stores
 from engagement_pipeline_tests.users.builders import SECRET, order, store_of, user
 from engagement_pipeline_tests.web.queries.test_users import plans_of
 
@@ -132,10 +132,9 @@ def test_an_email_as_its_recipient_sees_it(ledger: Database, tmp_path: Path) -> 
         delivery=DeliverySettings(public_url="https://mail.example.com"),
     )
     pipeline = Pipeline(settings, now=lambda: NOW)
-    with ledger.read() as connection:
-        detail = email_detail(connection, "1" * 32)
-        held_out = email_detail(connection, "3" * 32)
-        assert email_detail(connection, "9" * 32) is None
+    detail = email_detail(pipeline, "1" * 32)
+    held_out = email_detail(pipeline, "3" * 32)
+    assert email_detail(pipeline, "9" * 32) is None
     assert detail is not None
     rendered = render(pipeline, detail)
     assert rendered is not None
@@ -151,8 +150,7 @@ def test_an_email_as_its_recipient_sees_it(ledger: Database, tmp_path: Path) -> 
 
 def report(database: Database, kind: str, at: datetime, original: str = "{}") -> None:
     event = Event(f"{kind}-1", kind, "1" * 32, None, None, at, "tracking", original)  # type: ignore[arg-type]
-    with database.write() as connection:
-        take(connection, [event], at, 3)
+    sql_stores(database).feedback.take([event], at)
 
 
 def test_events_tell_what_names_nobody(ledger: Database) -> None:

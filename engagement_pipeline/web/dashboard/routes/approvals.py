@@ -38,11 +38,8 @@ def put(screen: Writer, fields: Fields) -> Response:
     except BadInputError:
         words = f"Nothing was decided: a note is one line without an address, of at most {LONGEST_NOTE} characters."
         return _page(screen, Said(words, "bad"), HTTPStatus.UNPROCESSABLE_ENTITY)
-    decide(pipeline.database, approval)
-    with pipeline.database.write() as connection:
-        screen.pipeline.audit.record(
-            screen.by.entry(f"copy.{verdict}", "edition", edition, {"campaign": approval.campaign})
-        )
+    entry = screen.by.entry(f"copy.{verdict}", "edition", edition, {"campaign": approval.campaign})
+    decide(pipeline.database, pipeline.ledger, approval, audit=entry)
     return go(_SECTION, verdict)
 
 

@@ -73,8 +73,7 @@ def show(
 @router.get("/email/{email_id}")
 def show_one(screen: Reader, email_id: str, look: str = "desktop") -> Response:
     """Show an e-mail: what it says, why, and what became of it."""
-    with screen.pipeline.database.read() as connection:
-        detail = emails.email_detail(connection, email_id)
+    detail = emails.email_detail(screen.pipeline, email_id)
     if detail is None:
         return screen.missing(_SECTION, "e-mail")
     rendered = emails.render(screen.pipeline, detail)
@@ -97,8 +96,7 @@ def show_one(screen: Reader, email_id: str, look: str = "desktop") -> Response:
 @router.get("/emails/preview/{email_id}")
 def preview(screen: Reader, email_id: str) -> Response:
     """Answer with the e-mail itself, for the page's frame; its open is not counted."""
-    with screen.pipeline.database.read() as connection:
-        detail = emails.email_detail(connection, email_id)
+    detail = emails.email_detail(screen.pipeline, email_id)
     rendered = None if detail is None else emails.render(screen.pipeline, detail)
     if rendered is None:
         return screen.missing(_SECTION, "e-mail")
@@ -110,12 +108,8 @@ def resolve(screen: Writer, fields: Fields, email_id: str) -> Response:
     """Take a person's word for what became of an unknown e-mail."""
     became: Literal["sent", "failed"] = "sent" if text(fields, "became") == "sent" else "failed"
     note = text(fields, "note")[:_LONGEST_NOTE]
-    pipeline = screen.pipeline
-    with pipeline.database.write() as connection:
-        soft_bounces = pipeline.settings.delivery.soft_bounces
-        resolved = unknowns.resolve(connection, email_id, became, note, pipeline.now(), soft_bounces)
-        if resolved:
-            screen.pipeline.audit.record(screen.by.entry("email.resolved", "email", email_id, {"became": became}))
+    pipeline, entry = screen.pipeline, screen.by.entry("email.resolved", "email", email_id, {"became": became})
+    resolved = unknowns.resolve(pipeline.stores, email_id, became, note, pipeline.now(), entry)
     return go(f"/email/{email_id}", "resolved" if resolved else "not_unknown")
 
 

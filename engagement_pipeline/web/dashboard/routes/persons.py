@@ -29,7 +29,7 @@ def write(screen: Writer, fields: Fields, user_id: str) -> Response:
     override = text(fields, "override_cool_down") == _YES
     pipeline = screen.pipeline
     writing = Writing(
-        pipeline.database, pipeline.settings, pipeline.brand, pipeline.catalogue, lambda: pipeline.copywriter
+        pipeline.stores, pipeline.settings, pipeline.brand, pipeline.catalogue, lambda: pipeline.copywriter
     )
     try:
         requested = request_email(
@@ -62,7 +62,7 @@ def forget(screen: Writer, fields: Fields, user_id: str) -> Response:
         return page_of(screen, user_id, said=_NOT_TYPED, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     pipeline = screen.pipeline
     report = erase(
-        pipeline.database,
+        pipeline.stores,
         pipeline.settings,
         user_id,
         screen.session.actor,

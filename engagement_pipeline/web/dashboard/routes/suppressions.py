@@ -9,7 +9,7 @@ from typing import Final
 from fastapi import APIRouter, Response
 
 from engagement_pipeline.delivery import suppression_files, suppressions
-from engagement_pipeline.delivery.suppressions import Suppression
+from engagement_pipeline.delivery.suppressions import PERSON, Suppression
 from engagement_pipeline.platform.errors import BadInputError
 from engagement_pipeline.users.addresses import InvalidAddressError
 from engagement_pipeline.web.dashboard.lists import PAGE_SIZE, Pager
@@ -40,8 +40,7 @@ def search(screen: Reader, fields: Fields) -> Response:
         key = suppressions.key_of(text(fields, "address"), screen.pipeline.secret_key)
     except InvalidAddressError as error:
         return _page(screen, rows=[], searched=True, said=Said(f"That {error}.", "bad"))
-    with screen.pipeline.database.read() as connection:
-        found = suppressions.find(connection, key)
+    found = screen.pipeline.suppressions.find([key]).get(key)
     return _page(screen, rows=[] if found is None else [found], searched=True, found=found)
 
 
@@ -60,10 +59,8 @@ def add(screen: Writer, fields: Fields) -> Response:
     if wrong:
         return _page(screen, rows=[], wrong=wrong, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     now = pipeline.now()
-    with pipeline.database.write() as connection:
-        added = suppressions.add(connection, key, reason, "person", now)
-        if added:
-            screen.pipeline.audit.record(screen.by.entry("suppression.added", "suppression", key, {"reason": reason}))
+    entry = screen.by.entry("suppression.added", "suppression", key, {"reason": reason})
+    added = pipeline.suppressions.add([Suppression(key, reason, PERSON, now)], now, entry)
     return go(_SECTION, "suppressed" if added else "was_suppressed")
 
 
@@ -79,13 +76,12 @@ def remove(screen: Writer, fields: Fields, key: str) -> Response:
     why = text(fields, "why")
     if not suppressions.REASON.fullmatch(why):
         return _ask(screen, key, wrong=_REASON)
-    with screen.pipeline.database.write() as connection:
-        found = suppressions.find(connection, key)
-        if found is not None and found.reason == suppressions.ERASED:
-            return go(_SECTION, "stays")
-        removed = suppressions.remove(connection, key, screen.pipeline.now())
-        if removed:
-            screen.pipeline.audit.record(screen.by.entry("suppression.removed", "suppression", key, {"reason": why}))
+    listed = screen.pipeline.suppressions
+    found = listed.find([key]).get(key)
+    if found is not None and found.reason == suppressions.ERASED:
+        return go(_SECTION, "stays")
+    entry = screen.by.entry("suppression.removed", "suppression", key, {"reason": why})
+    removed = found is not None and listed.remove(found, screen.pipeline.now(), entry)
     return go(_SECTION, "taken_off" if removed else "not_on_list")
 
 
@@ -100,7 +96,7 @@ def import_(screen: Writer, fields: Fields) -> Response:
         path = Path(folder, "upload.csv")
         path.write_bytes(content)
         try:
-            report = suppression_files.import_suppressions(pipeline.database, path, pipeline.secret_key, pipeline.now())
+            report = suppression_files.import_suppressions(pipeline.stores, path, pipeline.secret_key, pipeline.now())
         except BadInputError as error:
             return _page(screen, rows=[], wrong={"file": str(error)}, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     counts = {"read": report.read, "added": report.added, "known": report.known, "rejected": report.rejected}
@@ -127,8 +123,7 @@ def _newest(screen: Screen) -> list[Suppression]:
 
 
 def _ask(screen: Screen, key: str, wrong: str | None = None) -> Response:
-    with screen.pipeline.database.read() as connection:
-        row = suppressions.find(connection, key)
+    row = screen.pipeline.suppressions.find([key]).get(key)
     if row is None:
         return go(_SECTION, "not_on_list")
     status = HTTPStatus.UNPROCESSABLE_ENTITY if wrong else HTTPStatus.OK

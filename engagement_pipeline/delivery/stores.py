@@ -1,0 +1,49 @@
+"""Where everything lies that decides: users, orders, the ledger, suppressions and the audit log."""
+
+from dataclasses import dataclass
+
+from engagement_pipeline.delivery.feedback.intake import Feedback
+from engagement_pipeline.delivery.ledger import Ledger
+from engagement_pipeline.delivery.sql_ledger import SqlLedger
+from engagement_pipeline.delivery.suppressions import SqlSuppressions, Suppressions
+from engagement_pipeline.platform.audit import Audit, SqlAudit
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.sql import Database
+from engagement_pipeline.users.store import SqlUserStore, UserStore
+
+
+@dataclass(frozen=True)
+class Stores:
+    """The stores that settings choose.
+
+    Attributes:
+        database: the operational store. It keeps what the system notes for itself whatever the settings, and lists are
+            read there.
+        users: users and orders.
+        ledger: e-mails.
+        suppressions: addresses that must not be written to.
+        audit: who changed what.
+        feedback: takes events in.
+    """
+
+    database: Database
+    users: UserStore
+    ledger: Ledger
+    suppressions: Suppressions
+    audit: Audit
+    feedback: Feedback
+
+
+def stores_for(settings: Settings, database: Database) -> Stores:
+    """Return the stores that settings choose.
+
+    Args:
+        settings: hold the secret key, and what the ledger has to know.
+        database: the operational store, its schema up to date.
+    """
+    users = SqlUserStore(database, settings.secret_key.get_secret_value())
+    soft_bounces = settings.delivery.soft_bounces
+    ledger = SqlLedger(database, soft_bounces, needs_approval=settings.needs_approval)
+    suppressions = SqlSuppressions(database)
+    feedback = Feedback(database, ledger, suppressions, users, soft_bounces)
+    return Stores(database, users, ledger, suppressions, SqlAudit(database), feedback)
