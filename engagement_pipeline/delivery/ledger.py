@@ -117,7 +117,7 @@ class Ledger(Protocol):
         """Return our ids of the e-mails that a provider calls by these names; names of none are absent."""
 
     def request(self, email: NewEmail, now: datetime, audit: AuditEntry | None = None) -> bool:
-        """Put an e-mail that somebody asks for in the queue, with the entry.
+        """Put an e-mail that somebody asks for in the queue, with the entry; the system reacts to it.
 
         Returns:
             False where the user has a row at this step by now; nothing was written.

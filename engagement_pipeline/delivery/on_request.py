@@ -29,7 +29,6 @@ from engagement_pipeline.delivery.judging import candidate
 from engagement_pipeline.delivery.stores import Stores
 from engagement_pipeline.platform import change_log
 from engagement_pipeline.platform.audit import AuditEntry
-from engagement_pipeline.platform.change_log import Change
 from engagement_pipeline.platform.errors import BadInputError
 from engagement_pipeline.platform.settings import Settings
 from engagement_pipeline.scoring.explain import explain
@@ -244,7 +243,6 @@ def _queue(writing: Writing, draft: _Draft, actor: str, now: datetime, request_i
         entry = AuditEntry(actor, "email.requested", "email", email.email_id, details, now, request_id)
         if not ledger.request(email, now, entry):
             return _open(email.email_id)
-        change_log.append(connection, [Change("request", email.email_id, user.user_id, "created")], now)
     return Requested(
         "queued",
         Reason.ELIGIBLE.value,

@@ -233,10 +233,11 @@ class SqlLedger:
 
     def request(self, email: NewEmail, now: datetime, audit: AuditEntry | None = None) -> bool:
         with self._write() as connection:
-            created = bookkeeping.insert(connection, [email], "queued", now)
-            if created:
-                record(connection, audit)
-            return bool(created)
+            if not bookkeeping.insert(connection, [email], "queued", now):
+                return False
+            change_log.append(connection, [Change("request", email.email_id, email.user_id, "created")], now)
+            record(connection, audit)
+            return True
 
     def decide(self, approval: Approval, audit: AuditEntry | None = None) -> Approval | None:
         with self._database.write() as connection:

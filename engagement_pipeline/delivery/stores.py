@@ -38,9 +38,18 @@ def stores_for(settings: Settings, database: Database) -> Stores:
     """Return the stores that settings choose.
 
     Args:
-        settings: hold the secret key, and what the ledger has to know.
+        settings: name the tables on DynamoDB where they are the system of record; hold the secret key, and what the
+            ledger has to know.
         database: the operational store, its schema up to date.
+
+    Raises:
+        AwsSettingsError: as for `platform.aws.client`, where settings name tables.
     """
+    if settings.dynamodb.is_set:
+        # Imported here: who keeps everything in SQL does not pay for it.
+        from engagement_pipeline.delivery.dynamodb.stores import dynamodb_stores
+
+        return dynamodb_stores(settings, database)
     users = SqlUserStore(database, settings.secret_key.get_secret_value())
     soft_bounces = settings.delivery.soft_bounces
     ledger = SqlLedger(database, soft_bounces, needs_approval=settings.needs_approval)

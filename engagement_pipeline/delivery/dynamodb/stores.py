@@ -1,0 +1,31 @@
+"""The stores of a deployment whose system of record is DynamoDB."""
+
+from engagement_pipeline.delivery.dynamodb.ledger import DynamoLedger
+from engagement_pipeline.delivery.dynamodb.suppressions import DynamoSuppressions
+from engagement_pipeline.delivery.feedback.intake import Feedback
+from engagement_pipeline.delivery.stores import Stores
+from engagement_pipeline.platform.dynamodb import connect
+from engagement_pipeline.platform.dynamodb_audit import DynamoAudit
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.sql import Database
+from engagement_pipeline.users.dynamodb.store import DynamoUserStore
+
+
+def dynamodb_stores(settings: Settings, database: Database) -> Stores:
+    """Return the stores that write to the tables in the settings; see `stores_for`.
+
+    Raises:
+        AwsSettingsError: no region is set anywhere, or the address of the server is none.
+    """
+    dynamo = connect(settings)
+    users = DynamoUserStore(
+        dynamo,
+        database,
+        settings.secret_key.get_secret_value(),
+        consent_when_missing=settings.dynamodb.consent_when_missing,
+    )
+    soft_bounces = settings.delivery.soft_bounces
+    ledger = DynamoLedger(dynamo, database, users, soft_bounces, needs_approval=settings.needs_approval)
+    suppressions = DynamoSuppressions(dynamo)
+    feedback = Feedback(database, ledger, suppressions, users, soft_bounces)
+    return Stores(database, users, ledger, suppressions, DynamoAudit(dynamo), feedback)
