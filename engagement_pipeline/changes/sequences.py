@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
@@ -12,6 +12,9 @@ from engagement_pipeline.platform.sql import upsert
 from engagement_pipeline.users.derived import chunks
 
 ItemKey = tuple[str, str, str]
+
+# Longer than a change can be on its way: a day in its stream, two weeks in the queue, as long among the dead letters.
+KEPT_FOR: Final = timedelta(days=30)
 
 _DIGITS: Final = 40
 

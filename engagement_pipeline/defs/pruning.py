@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 from dagster import DagsterRunStatus
 
+from engagement_pipeline.changes import sequences
 from engagement_pipeline.defs.resources import WarehouseResource
 from engagement_pipeline.delivery.erasure import finish
 from engagement_pipeline.pipeline import Pipeline
@@ -38,8 +39,9 @@ def prune(
 ) -> None:
     """Delete finished runs with their events and logs, and change-log entries that the warehouse has read.
 
-    Stops asking, too, what became of e-mails that have long been unknown; deletes the pages of previews, which greet
-    somebody by name who may be gone by then; and finishes erasures that could not be finished at once.
+    Forgets, too, how far items have been followed that have not changed for long; stops asking what became of e-mails
+    that have long been unknown; deletes the pages of previews, which greet somebody by name who may be gone by then;
+    and finishes erasures that could not be finished at once.
     """
     now = pipeline.now()
     expired = pipeline.ledger.expire_unknown(now - timedelta(days=pipeline.settings.delivery.unknown_expires_days), now)
@@ -49,6 +51,7 @@ def prune(
         read_up_to = min(get_offset(con, reader) or 0 for reader in _READERS)
     with pipeline.database.write() as connection:
         changes = prune_change_log(connection, now - timedelta(days=config.change_days), read_up_to)
+        items = sequences.forget(connection, now - sequences.KEPT_FOR)
     erasures = Counter(report.left or "finished" for report in finish(pipeline.stores, pipeline.settings, now))
     context.log.info(
         f"deleted {runs} runs, {changes} change-log entries and {pages} previews; {expired} unknown e-mails expired"
@@ -59,6 +62,7 @@ def prune(
         {
             "deleted_runs": runs,
             "deleted_changes": changes,
+            "forgotten_items": items,
             "deleted_previews": pages,
             "expired_unknown": expired,
             "finished_erasures": erasures["finished"],

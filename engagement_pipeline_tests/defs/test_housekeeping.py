@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from engagement_pipeline.changes import sequences
 from engagement_pipeline.cli.dagster_home import end_abandoned_runs
 from engagement_pipeline.definitions import build_defs
 from engagement_pipeline.defs.importing import IncomingFile
@@ -142,3 +143,20 @@ def test_an_erasure_that_was_begun_is_finished(
     metadata = output.step_output_data.metadata
     assert (metadata["finished_erasures"].value, metadata["unfinished_erasures"].value) == (1, 0)
     assert erasure.finish(pipeline.stores, pipeline.settings, NOW) == []
+
+
+def test_numbers_of_items_stay_as_long_as_a_change_can_be_on_its_way(
+    pipeline: Pipeline, run_job: RunJob, clock: Clock
+) -> None:
+    def known() -> int:
+        with pipeline.database.read() as connection:
+            return len(sequences.Sequences(pipeline.secret_key).applied(connection, [("user", "", "u1")]))
+
+    with pipeline.database.write() as connection:
+        sequences.Sequences(pipeline.secret_key).note(connection, [(("user", "", "u1"), 1)], clock())
+    clock.moment += sequences.KEPT_FOR
+    assert run_job("prune_history").success
+    assert known() == 1
+    clock.moment += timedelta(seconds=1)
+    assert run_job("prune_history").success
+    assert known() == 0
