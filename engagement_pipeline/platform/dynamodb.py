@@ -25,6 +25,7 @@ from engagement_pipeline.platform.dynamodb_writes import (
     Write,
     action,
     batched,
+    is_possible,
     key_of,
     operation,
     written_key,
@@ -68,6 +69,8 @@ class Dynamo:
 
     def get(self, table: Table, *key: str, attributes: Sequence[str] = ()) -> Item | None:
         """Return an item as it is now, or only these attributes of it; None where there is none."""
+        if not is_possible(key):
+            return None
         request = {"TableName": self.called(table), "Key": key_of(table, key), "ConsistentRead": True}
         found = self._ask("get_item", {**request, **projection(attributes)}).get("Item")
         return None if found is None else item_of(found)
@@ -75,7 +78,7 @@ class Dynamo:
     def get_many(self, table: Table, keys: Iterable[KeyValues], attributes: Sequence[str] = ()) -> list[Item]:
         """Return those of these items that there are, as they are now, in no particular order."""
         found: list[Item] = []
-        for chunk in _chunks(dict.fromkeys(keys), GET_AT_ONCE):
+        for chunk in _chunks(filter(is_possible, dict.fromkeys(keys)), GET_AT_ONCE):
             wanted = {"Keys": [key_of(table, key) for key in chunk], "ConsistentRead": True, **projection(attributes)}
             found += self._get_chunk(table, wanted)
         return found

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from engagement_pipeline.platform.dynamodb_tables import Table
 from engagement_pipeline.platform.dynamodb_values import Attributes, Item, attributes_of, item_of
@@ -73,6 +73,9 @@ class Refused:
         return cls(position, item_of(found) if found else None)
 
 
+# In bytes: of a partition key, and of a sort key.
+_LONGEST_KEY: Final = (2048, 1024)
+
 _OPERATIONS = {Put: "put_item", Update: "update_item", Delete: "delete_item"}
 _ACTIONS = {Put: "Put", Update: "Update", Delete: "Delete", Check: "ConditionCheck"}
 
@@ -107,6 +110,11 @@ def written_key(write: Put | Delete) -> KeyValues:
     return tuple(write.item[name] for name in write.table.key.attributes)
 
 
+def is_possible(key: KeyValues) -> bool:
+    """Whether there can be an item of this key: DynamoDB has bounds for their length, and refuses to look beyond."""
+    return all(0 < len(value.encode()) <= most for value, most in zip(key, _LONGEST_KEY, strict=False))
+
+
 def key_of(table: Table, values: KeyValues) -> Attributes:
     """Return a primary key in DynamoDB's own form."""
     return {name: {"S": value} for name, value in zip(table.key.attributes, values, strict=True)}
@@ -114,7 +122,7 @@ def key_of(table: Table, values: KeyValues) -> Attributes:
 
 def _parameters(write: Write, called: str) -> dict[str, Any]:
     words = Words()
-    parameters: dict[str, Any] = {"TableName": called, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    parameters: dict[str, Any] = {"TableName": called}
     if isinstance(write, Put):
         parameters["Item"] = attributes_of(write.item)
     else:
@@ -123,4 +131,5 @@ def _parameters(write: Write, called: str) -> dict[str, Any]:
         parameters["UpdateExpression"] = update_expression(words, write.sets, write.removes, write.adds)
     if write.condition is not None:
         parameters["ConditionExpression"] = write.condition(words)
+        parameters["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
     return parameters | words.parameters()

@@ -19,6 +19,7 @@ from engagement_pipeline.platform.dynamodb_writes import Put
 from engagement_pipeline.platform.errors import BadInputError
 from engagement_pipeline.platform.settings import DynamoSettings, Settings
 from engagement_pipeline.platform.sql import Database
+from engagement_pipeline.users.dynamodb.attributes import touched
 from engagement_pipeline.users.dynamodb.store import DynamoUserStore
 from engagement_pipeline.users.store import SqlUserStore, Touches
 from engagement_pipeline.users.tables import rejected_records
@@ -53,7 +54,7 @@ def test_every_table_is_loaded_as_its_store_knows_it(dynamo: Dynamo, settings: S
     store = DynamoUserStore(dynamo, database, SECRET)
     store.put_users([user(f"u{number}", consent=True) for number in range(30)], NOW)
     store.put_orders([order(f"o{number}", f"u{number % 20}", days_ago=number) for number in range(60)], NOW)
-    store.record_touches([Touches("u1", [NOW], NOW, 1)], NOW)
+    dynamo.write(touched(Touches("u1", [NOW], NOW, 1), NOW))
     dynamo.write(Put(EMAILS, email_item("e1", "u1")))
     dynamo.write(Put(EMAILS, {"emailId": "old", "userId": "u2", "status": "SENT", "generatedAt": "2025-01-01"}))
     suppressed = {

@@ -12,6 +12,7 @@ from engagement_pipeline.platform.audit import audit_log
 from engagement_pipeline.platform.dynamodb import Dynamo
 from engagement_pipeline.platform.dynamodb_tables import AUDIT, ORDERS, USERS
 from engagement_pipeline.platform.sql import Database
+from engagement_pipeline.users.dynamodb.attributes import touched
 from engagement_pipeline.users.dynamodb.store import DynamoUserStore
 from engagement_pipeline.users.store import SqlUserStore, StoredUser, Touches, UserStore, record_touches
 from engagement_pipeline.users.tables import orders, users
@@ -78,8 +79,6 @@ def sql_shop(database: Database) -> Shop:
 
 
 def dynamodb_shop(dynamo: Dynamo, database: Database) -> Shop:
-    store = DynamoUserStore(dynamo, database, SECRET)
-
     def everything() -> Any:
         return [
             sorted(map(str, (sorted(item.items()) for item in dynamo.scan(table, 0, 1)))) for table in (USERS, ORDERS)
@@ -89,4 +88,9 @@ def dynamodb_shop(dynamo: Dynamo, database: Database) -> Shop:
         items = sorted(dynamo.scan(AUDIT, 0, 1), key=lambda item: item["auditId"])
         return [(item["action"], item["entity"], item["entityId"], item["details"]) for item in items]
 
-    return Shop(store, lambda key: DynamoUserStore(dynamo, database, key), store.record_touches, everything, audited)
+    def touch(batch: Sequence[Touches], now: datetime) -> None:
+        for touches in batch:
+            dynamo.write(touched(touches, now))
+
+    store = DynamoUserStore(dynamo, database, SECRET)
+    return Shop(store, lambda key: DynamoUserStore(dynamo, database, key), touch, everything, audited)

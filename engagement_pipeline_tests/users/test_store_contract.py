@@ -291,6 +291,17 @@ def test_more_records_than_one_request_takes(shop: Shop) -> None:
     assert counts == {f"u{n}": 75 if n == 0 else 5 if n < 30 else 4 if n < 50 else 0 for n in range(60)}
 
 
+def test_ids_that_nobody_can_have_are_nobodys(shop: Shop) -> None:
+    shop.store.put_users([user("u1")], NOW)
+    for nobody in ("", "x" * 3_000):
+        assert shop.store.get_user(nobody) is None
+        assert shop.store.known_user_ids([nobody, "u1"]) == {"u1"}
+        assert shop.store.orders_of(nobody) == shop.store.get_orders([nobody]) == []
+        assert not shop.store.delete_user(nobody, NOW)
+        with pytest.raises(NotThereError):
+            shop.store.change_user(user().model_copy(update={"user_id": nobody}), 1, NOW)
+
+
 def test_rejects_and_facts_are_kept_once(shop: Shop) -> None:
     reject = Reject("user", "users.csv", 3, "email", "invalid_email", "email is none", "raw text")
     assert shop.store.record_rejects([reject], NOW) == 1

@@ -10,6 +10,7 @@ from engagement_pipeline.platform.dynamodb import Dynamo
 from engagement_pipeline.platform.dynamodb_tables import ORDER_OWNERS, ORDERS, USERS
 from engagement_pipeline.platform.dynamodb_values import Item
 from engagement_pipeline.platform.dynamodb_words import equals
+from engagement_pipeline.platform.dynamodb_writes import is_possible
 from engagement_pipeline.platform.side_by_side import each
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.aggregates import CountedOrder
@@ -70,6 +71,8 @@ class DynamoUserReader:
         return readable_orders(self.order_items((user_id, order_id) for order_id, user_id in owners.items()))
 
     def orders_of(self, user_id: str) -> list[Order]:
+        if not is_possible((user_id,)):
+            return []
         found = readable_orders(self.dynamo.query(ORDERS, equals("userId", user_id)))
         return sorted(found, key=lambda order: (order.ordered_at, order.order_id))
 

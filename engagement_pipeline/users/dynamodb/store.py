@@ -10,17 +10,16 @@ from engagement_pipeline.platform.dynamodb import Dynamo
 from engagement_pipeline.platform.dynamodb_audit import audit_put
 from engagement_pipeline.platform.dynamodb_tables import ORDER_OWNERS, ORDERS, USERS
 from engagement_pipeline.platform.dynamodb_words import Condition, absent, all_of, any_of, at_most, equals, exists
-from engagement_pipeline.platform.dynamodb_writes import Delete, Update, Write
+from engagement_pipeline.platform.dynamodb_writes import Delete, Update, Write, is_possible
 from engagement_pipeline.platform.side_by_side import each
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users import rejects
 from engagement_pipeline.users.dynamodb import describing, ordering
-from engagement_pipeline.users.dynamodb.attributes import touched
 from engagement_pipeline.users.dynamodb.items import text_of
 from engagement_pipeline.users.dynamodb.reading import DynamoUserReader
 from engagement_pipeline.users.keys import check_secret_key
 from engagement_pipeline.users.models import Order, User
-from engagement_pipeline.users.store import AuditOfOrders, StoredUser, Touches, WriteCounts
+from engagement_pipeline.users.store import AuditOfOrders, StoredUser, WriteCounts
 from engagement_pipeline.users.writing import ChangedMeanwhileError
 
 
@@ -65,6 +64,8 @@ class DynamoUserStore(DynamoUserReader):
     def delete_user(
         self, user_id: str, now: datetime, *, version: int | None = None, audit: AuditEntry | None = None
     ) -> bool:
+        if not is_possible((user_id,)):
+            return False
         # The user first: without one, nobody can add an order.
         refused = self.dynamo.transact([Delete(USERS, (user_id,), _is_of(version)), *_entry(audit)])
         if refused and refused[0].item is not None:
@@ -82,10 +83,6 @@ class DynamoUserStore(DynamoUserReader):
     def refresh_aggregates(self, user_ids: Sequence[str], now: datetime) -> int:
         """Bring users' aggregates in line with orders that others wrote; return how many have changed."""
         return sum(each(lambda user_id: ordering.refresh(self, user_id, now), list(dict.fromkeys(user_ids))))
-
-    def record_touches(self, batch: Sequence[Touches], now: datetime) -> None:
-        """Write users' touches and what follows from them; users deleted in the meantime are passed over."""
-        each(lambda touches: self.dynamo.write(touched(touches, now)), batch)
 
     def write_scores(self, batch: Sequence[UserScore], now: datetime) -> int:
         """Write users' newest scores beside them; return how many were written.

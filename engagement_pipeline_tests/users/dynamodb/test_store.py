@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from engagement_pipeline.platform.dynamodb_writes import Put, Update
 from engagement_pipeline.platform.settings import DynamoSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.addresses import address_key
+from engagement_pipeline.users.dynamodb.attributes import touched
 from engagement_pipeline.users.dynamodb.items import text_of
 from engagement_pipeline.users.dynamodb.store import DynamoUserStore, UserScore
 from engagement_pipeline.users.store import SqlUserStore, Touches, WriteCounts
@@ -51,15 +51,15 @@ def test_an_earlier_user_is_known_with_orders_and_touched_without_a_trace(
     got = store.get_user("u1")
     assert got is not None
     assert (got.order_count, got.last_order_at, got.version) == (6, NOW, 0)
-    store.record_touches([Touches("u1", [NOW], NOW, 1)], NOW)
+    dynamo.write(touched(Touches("u1", [NOW], NOW, 1), NOW))
     item = dynamo.get(USERS, "u1")
     assert item is not None
     assert {name: item[name] for name in EARLIER if name not in ("lastEmailDate", "updatedAt")} == {
         name: value for name, value in EARLIER.items() if name not in ("lastEmailDate", "updatedAt")
     }
-    touched = store.get_user("u1")
-    assert touched is not None
-    assert (touched.order_count, touched.last_email_at, touched.steps, touched.version) == (6, NOW, 1, 1)
+    got = store.get_user("u1")
+    assert got is not None
+    assert (got.order_count, got.last_email_at, got.steps, got.version) == (6, NOW, 1, 1)
 
 
 def test_who_has_an_address_is_found_also_where_only_the_shop_wrote_it(
@@ -156,7 +156,7 @@ def test_users_and_orders_are_right_whatever_happens_on_the_way(
 ) -> None:
     draw = random.Random(6)
     faults = [
-        *[None] * 6,
+        *[None] * 18,
         Fault(status=400, code="com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"),
         Fault(status=500, code="com.amazonaws.dynamodb.v20120810#InternalServerError"),
         Fault(status=503),
@@ -172,8 +172,8 @@ def test_users_and_orders_are_right_whatever_happens_on_the_way(
     assert store.put_users(renamed, NOW) == WriteCounts(0, 30, 0)
     orders = [order(f"o{number}", f"u{number % 30}", days_ago=number) for number in range(90)]
     assert store.put_orders(orders, NOW) == WriteCounts(90, 0, 0)
-    store.record_touches([Touches(each.user_id, [NOW - timedelta(days=1)], None, 1) for each in users], NOW)
+    assert store.write_scores([UserScore(each.user_id, 50.0, "moderate") for each in users], NOW) == 30
     fault_proxy.faults.decide = lambda stage: None
     found = store.get_users(each.user_id for each in users)
-    assert {(each.name, each.order_count, each.steps) for each in found} == {("New Name", 3, 1)}
+    assert {(each.name, each.order_count) for each in found} == {("New Name", 3)}
     assert store.put_orders(orders, NOW) == WriteCounts(0, 0, 90)
