@@ -1,12 +1,14 @@
 """What every store of users and orders does, on SQLite, PostgreSQL and DynamoDB."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engagement_pipeline.platform.audit import AuditEntry
 from engagement_pipeline.users.addresses import address_key
+from engagement_pipeline.users.importing import import_path
 from engagement_pipeline.users.keys import SecretKeyChangedError
 from engagement_pipeline.users.models import OrderStatus
 from engagement_pipeline.users.rejects import Reject
@@ -300,6 +302,20 @@ def test_ids_that_nobody_can_have_are_nobodys(shop: Shop) -> None:
         assert not shop.store.delete_user(nobody, NOW)
         with pytest.raises(NotThereError):
             shop.store.change_user(user().model_copy(update={"user_id": nobody}), 1, NOW)
+
+
+def test_files_are_imported_alike(shop: Shop, tmp_path: Path) -> None:
+    users, orders = tmp_path / "users.csv", tmp_path / "orders.csv"
+    users.write_text("user_id,email,consent\nu1,u1@example.com,yes\nu2,nobody,yes\nu3,,no\nu1,new@example.com,yes\n")
+    lines = [f"o{number},u{number % 3 + 1},2026-01-0{number % 9 + 1},{number}.5" for number in range(40)]
+    orders.write_text("\n".join(["order_id,user_id,ordered_at,total_value", *lines, "o0,u3,2026-02-01,7", "o1,u1,,1"]))
+    report = import_path(shop.store, "user", users, NOW)
+    assert (report.read, report.created, report.unchanged, report.rejected) == (4, 2, 1, 1)
+    for created, unchanged in ((27, 1), (0, 28)):
+        report = import_path(shop.store, "order", orders, NOW)
+        assert (report.read, report.created, report.unchanged, report.rejected) == (42, created, unchanged, 14)
+    assert (shop.stored("u1").order_count, shop.stored("u3").order_count) == (13, 14)
+    assert shop.store.get_orders(["o0"])[0].user_id == "u3"
 
 
 def test_rejects_and_facts_are_kept_once(shop: Shop) -> None:
