@@ -3,7 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.dynamodb_tables import TABLES
+from engagement_pipeline.platform.settings import DynamoSettings, Settings
 
 
 @pytest.mark.parametrize(
@@ -52,3 +53,23 @@ def test_openais_own_variables_are_read_and_ours_win(monkeypatch: pytest.MonkeyP
     assert Settings().openai_api_key.get_secret_value() == "sk-ours"
     monkeypatch.setenv("ENGAGEMENT_COPYWRITING__BUDGET_USD", "2.5")
     assert Settings().copywriting.budget_usd == 2.5
+
+
+_TABLES = {name: f"Shop-{name}" for name in DynamoSettings().tables}
+_NAMED = {f"{name}_table": called for name, called in _TABLES.items()}
+
+
+def test_all_tables_are_named_or_none() -> None:
+    assert not DynamoSettings().is_set
+    named = DynamoSettings.model_validate(_NAMED)
+    assert named.is_set
+    assert named.tables == _TABLES
+    assert named.tables.keys() == {table.name for table in TABLES}
+    for name in _NAMED:
+        with pytest.raises(ValidationError, match=f"{name} missing"):
+            DynamoSettings.model_validate({other: called for other, called in _NAMED.items() if other != name})
+
+
+def test_a_queue_of_changes_needs_tables() -> None:
+    with pytest.raises(ValidationError, match="changes_queue_url"):
+        DynamoSettings(changes_queue_url="https://sqs.eu-west-1.amazonaws.com/1/changes")
