@@ -32,6 +32,7 @@ def code_server(
     if ended:
         typer.echo(f"{ended} runs of an earlier server were ended", err=True)
     sys.stderr.flush()
-    serve = ["-m", "dagster", "api", "grpc", "--python-module", "engagement_pipeline.definitions"]
+    # Sensors wait in there for changes; there must be workers left for everything else.
+    serve = ["-m", "dagster", "api", "grpc", "--module-name", "engagement_pipeline.definitions", "--max-workers", "16"]
     # In this process's place, so that whoever stops it stops the server.
     os.execv(sys.executable, [sys.executable, *serve, "--host", host, "--port", str(port)])  # noqa: S606
