@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 pytestmark = pytest.mark.integration
 
-VISIBILITY_SECONDS = 3
+VISIBILITY_SECONDS = 10
 # The server looks through all messages for each that it hands out.
 MOST_IN_QUEUE = 2_000
 LONGEST_LIFE_SECONDS = 1.0
