@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,6 @@ from engagement_pipeline.delivery.mailer import Receipt
 from engagement_pipeline.delivery.message import Message
 from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.delivery.send_report import SendReport
-from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import Parts, outbox_ids, silent_user
 
@@ -28,10 +28,11 @@ class Counting(OutboxMailer):
 
 
 @pytest.mark.parametrize("senders", [2, 4])
-def test_senders_share_the_work_and_never_a_row(database: Database, tmp_path: Path, senders: int) -> None:
-    parts = Parts(database)
+def test_senders_share_the_work_and_never_a_row(parts: Parts, tmp_path: Path, senders: int) -> None:
     # Each address twice, one after the other, so that two senders hold the two rows of one address at the same time.
-    users = [silent_user(number, f"shared{number // 2}@example.com") for number in range(300)]
+    # An emulator of DynamoDB takes its time for each write.
+    addresses = 150 if parts.dynamo is None else 40
+    users = [silent_user(number, f"shared{number // 2}@example.com") for number in range(2 * addresses)]
     parts.add_users(users, NOW)
     parts.add_drafts([user.user_id for user in users], NOW)
     counts: Counter[str] = Counter()
@@ -39,7 +40,7 @@ def test_senders_share_the_work_and_never_a_row(database: Database, tmp_path: Pa
     start = threading.Barrier(senders)
 
     def send() -> None:
-        sender = Parts(database).sender(Counting(tmp_path / "outbox", counts))
+        sender = replace(parts).sender(Counting(tmp_path / "outbox", counts))
         start.wait()
         reports.append(sender.run(lambda: NOW))
 
@@ -49,11 +50,11 @@ def test_senders_share_the_work_and_never_a_row(database: Database, tmp_path: Pa
     for thread in threads:
         thread.join()
     assert len(reports) == senders
-    assert sum(report.sent for report in reports) == 150
-    assert sum(sum(report.skipped_by_reason.values()) for report in reports) == 150
+    assert sum(report.sent for report in reports) == addresses
+    assert sum(sum(report.skipped_by_reason.values()) for report in reports) == addresses
     assert set(counts.values()) == {1}
     rows = parts.rows().values()
     delivered = [row for row in rows if row.status == "delivered"]
     assert outbox_ids(tmp_path / "outbox") == sorted(row.email_id for row in delivered)
-    assert len({row.address_key for row in delivered}) == 150
+    assert len({row.address_key for row in delivered}) == addresses
     assert {row.status for row in rows} == {"delivered", "skipped"}

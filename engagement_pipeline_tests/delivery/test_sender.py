@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from engagement_pipeline.delivery import suppressions
 from engagement_pipeline.delivery.lane import MAX_ATTEMPTS, retry_delay
 from engagement_pipeline.delivery.mailer import (
     Allowance,
@@ -21,16 +20,10 @@ from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.delivery.preparing import LEASE_FOR
 from engagement_pipeline.delivery.send_report import SendReport
 from engagement_pipeline.platform.settings import GateSettings
-from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.addresses import address_key
 from engagement_pipeline.users.models import User
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import CAMPAIGN, SECRET, Parts, order, outbox_ids, silent_user
-
-
-@pytest.fixture
-def parts(database: Database) -> Parts:
-    return Parts(database)
 
 
 @pytest.fixture
@@ -103,8 +96,7 @@ def order_again(parts: Parts) -> None:
 
 
 def suppress(parts: Parts) -> None:
-    with parts.database.write() as connection:
-        suppressions.add(connection, address_key("u1@example.com", SECRET), "unsubscribed", "test", NOW)
+    parts.suppress(address_key("u1@example.com", SECRET), "unsubscribed", NOW)
 
 
 def lose_the_address(parts: Parts) -> None:
@@ -322,13 +314,8 @@ def test_an_unforeseen_error_leaves_one_row_to_be_asked_about_and_frees_the_rest
 
 
 def test_a_row_whose_text_is_damaged_is_skipped_with_its_reason(parts: Parts, outbox: Path) -> None:
-    import sqlalchemy as sa
-
-    from engagement_pipeline.delivery.tables import emails
-
     drafted(parts, silent_user(1), silent_user(2))
-    with parts.database.write() as connection:
-        connection.execute(sa.update(emails).where(emails.c.user_id == "u00001").values(copy={"subject": "x"}))
+    parts.rewrite("u00001", {"subject": "x"})
     report = parts.sender(OutboxMailer(outbox)).run(at(NOW))
     assert (report.sent, report.skipped_by_reason) == (1, {"invalid_copy": 1})
 

@@ -1,9 +1,10 @@
 """Makes rows and touches of somebody who is being erased lead to nobody."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
+from engagement_pipeline.delivery.anonymous import Pseudonyms
 from engagement_pipeline.delivery.dynamodb import addresses
 from engagement_pipeline.delivery.dynamodb.items import EARLIER_TEXTS, item_of, stored_email
 from engagement_pipeline.platform.dynamodb import Dynamo
@@ -16,15 +17,13 @@ _TRIES = 30
 _PLACE = ("userId", "status", "sentAt", "claimedBy", "updatedAt")
 
 
-def forget_email(
-    dynamo: Dynamo, former: str, new: str, user_id: str, pseudonym: str, address_keys: Mapping[str, str], now: datetime
-) -> None:
-    """Put a row of a user under another id and another user, once."""
+def forget_email(dynamo: Dynamo, former: str, user_id: str, names: Pseudonyms, now: datetime) -> None:
+    """Put a row of a user under its new id."""
     for _ in dynamo.tries("a row was moved again and again", _TRIES):
         item = dynamo.get(EMAILS, former)
         if item is None or item.get("userId") != user_id:
             break
-        renamed = _renamed(item, new, pseudonym, address_keys, now)
+        renamed = _renamed(item, names, now)
         delete = Delete(EMAILS, (former,), unchanged(item, _PLACE))
         if not dynamo.transact([delete, Put(EMAILS, renamed, absent("emailId"))]):
             break
@@ -41,22 +40,18 @@ def forget_address(dynamo: Dynamo, address_key: str, email_ids: Collection[str])
             break
 
 
-def _renamed(item: Item, new: str, pseudonym: str, address_keys: Mapping[str, str], now: datetime) -> Item:
+def _renamed(item: Item, names: Pseudonyms, now: datetime) -> Item:
     row = stored_email(item)
-    provider_message_id = row.provider_message_id
-    if row.email_id in (provider_message_id or ""):
-        provider_message_id = None
     if "campaign" not in item:
         # An earlier row stays one, but for what it says.
         kept = {name: value for name, value in item.items() if name not in EARLIER_TEXTS}
-        return {**kept, "emailId": new, "userId": pseudonym}
-    return item_of(
-        replace(
-            row,
-            email_id=new,
-            user_id=pseudonym,
-            address_key=address_keys.get(row.address_key, row.address_key),
-            provider_message_id=provider_message_id,
-            updated_at=now,
-        )
+        return {**kept, "emailId": names.email_id(row.email_id), "userId": names.user_id}
+    renamed = replace(
+        row,
+        email_id=names.email_id(row.email_id),
+        user_id=names.user_id,
+        address_key=names.address_key(row.address_key),
+        provider_message_id=names.provider_message_id(row),
+        updated_at=now,
     )
+    return item_of(renamed)

@@ -8,24 +8,30 @@ from typing import Final, TypeVar
 import sqlalchemy as sa
 
 from engagement_pipeline.copywriting.approvals import UNNAMED, Approval
+from engagement_pipeline.delivery.anonymous import Pseudonyms
 from engagement_pipeline.delivery.dynamodb import moves, writes
 from engagement_pipeline.delivery.dynamodb.forgetting import forget_address, forget_email
 from engagement_pipeline.delivery.dynamodb.items import UNKNOWN, new_row
 from engagement_pipeline.delivery.dynamodb.sending import DynamoSending
+from engagement_pipeline.delivery.dynamodb.suppressions import DynamoSuppressions
 from engagement_pipeline.delivery.dynamodb.touching import touch_users
 from engagement_pipeline.delivery.dynamodb.waiting import count_waiting, waiting
 from engagement_pipeline.delivery.entries import Correction, NewEmail, Report, StoredEmail, email_id_for
+from engagement_pipeline.delivery.feedback.intake import Feedback
 from engagement_pipeline.delivery.statements import COPY_REJECTED
 from engagement_pipeline.delivery.statuses import OPEN, WAITING, Status
 from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.delivery.workers import new_worker
 from engagement_pipeline.platform.audit import AuditEntry
+from engagement_pipeline.platform.dynamodb import Dynamo
 from engagement_pipeline.platform.dynamodb_audit import audit_put
 from engagement_pipeline.platform.dynamodb_tables import EMAILS
 from engagement_pipeline.platform.dynamodb_words import all_of, equals, less
 from engagement_pipeline.platform.dynamodb_writes import Put
 from engagement_pipeline.platform.side_by_side import each
+from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.dynamodb.items import text_of
+from engagement_pipeline.users.reading import UserReader
 
 Found = TypeVar("Found")
 
@@ -35,7 +41,21 @@ _TO_SETTLE: Final = timedelta(minutes=5)
 
 
 class DynamoLedger(DynamoSending):
-    """The ledger on the Emails and Addresses tables; see `Ledger`."""
+    """The ledger on the Emails and Addresses tables; see `Ledger`.
+
+    Args:
+        dynamo: the tables.
+        database: the operational store: events, verdicts for whoever wants to look, the read model.
+        users: whom e-mails are for.
+        soft_bounces: e-mails in a row that bounce softly until their address is suppressed.
+        needs_approval: as for `SqlLedger`.
+    """
+
+    def __init__(
+        self, dynamo: Dynamo, database: Database, users: UserReader, soft_bounces: int, *, needs_approval: bool = False
+    ) -> None:
+        super().__init__(dynamo, database, needs_approval=needs_approval)
+        self._feedback = Feedback(database, self, DynamoSuppressions(dynamo), users, soft_bounces)
 
     def create_drafts(self, drafts: Sequence[NewEmail], now: datetime) -> int:
         return sum(each(lambda draft: self._rows.create(new_row(draft, "draft", now)), drafts))
@@ -127,10 +147,16 @@ class DynamoLedger(DynamoSending):
         return {name: email_id for name, email_id in found if email_id is not None}
 
     def report(self, reports: Sequence[Report], now: datetime, audit: AuditEntry | None = None) -> None:
-        def take(report: Report) -> StoredEmail | None:
-            return self._rows.change(report.email_id, lambda row: moves.reported(row, report, now), _entry(audit))
+        def take(report: Report, also: Sequence[Put] = ()) -> StoredEmail | None:
+            return self._rows.change(report.email_id, lambda row: moves.reported(row, report, now), also)
 
+        left = _entry(audit)
+        # The entry goes with the first row that moves, or by itself.
+        for report in reports if left else ():
+            left = [] if take(report, left) else left
         each(take, reports)
+        if left:
+            self._dynamo.transact(left)
         # Also of rows that had moved before: whoever moved them may have died over it.
         touch_users(self._dynamo, self._rows, self._rows.get(report.email_id for report in reports).values(), now)
 
@@ -146,18 +172,14 @@ class DynamoLedger(DynamoSending):
         ids = [row.email_id for row in self.emails_of(user_id) if row.status in WAITING]
         each(lambda email_id: self._rows.change(email_id, lambda row: moves.skipped(row, reason, now)), ids)
 
-    def anonymise(
-        self,
-        user_id: str,
-        pseudonym: str,
-        email_ids: Mapping[str, str],
-        address_keys: Mapping[str, str],
-        now: datetime,
-    ) -> None:
-        for former, new in email_ids.items():
-            forget_email(self._dynamo, former, new, user_id, pseudonym, address_keys, now)
-        for former in address_keys:
-            forget_address(self._dynamo, former, email_ids)
+    def anonymise(self, user_id: str, names: Pseudonyms, now: datetime) -> int:
+        rows = self.emails_of(user_id)
+        # Rows last: as long as one is left, it is known which addresses there are.
+        for address_key in {row.address_key for row in rows if row.address_key}:
+            forget_address(self._dynamo, address_key, {row.email_id for row in rows})
+        for row in rows:
+            forget_email(self._dynamo, row.email_id, user_id, names, now)
+        return len(rows)
 
     def _rejected(self, campaign: str) -> set[str]:
         verdicts = self._verdicts.of(campaign).items()

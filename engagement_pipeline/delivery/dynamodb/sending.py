@@ -14,6 +14,7 @@ from engagement_pipeline.delivery.dynamodb.touching import touch_users
 from engagement_pipeline.delivery.dynamodb.verdicts import Verdicts, not_rejected
 from engagement_pipeline.delivery.dynamodb.waiting import due
 from engagement_pipeline.delivery.entries import AddressFacts, Entry, Outcome, Recovery, StoredEmail, Ticket
+from engagement_pipeline.delivery.feedback.intake import Feedback
 from engagement_pipeline.delivery.mailer import Mailer
 from engagement_pipeline.delivery.statuses import CLOSED, Status
 from engagement_pipeline.delivery.workers import is_gone
@@ -30,19 +31,13 @@ _SIMPLY_SENT: Final[frozenset[Status]] = frozenset({"sent", "delivered"})
 
 
 class DynamoSending:
-    """The sender's part of the ledger.
+    """The sender's part of the ledger; see `DynamoLedger`."""
 
-    Args:
-        dynamo: the tables.
-        database: the operational store: events, verdicts to look at, the read model.
-        soft_bounces: e-mails in a row that bounce softly until their address is suppressed.
-        needs_approval: as for `SqlLedger`.
-    """
+    _feedback: Feedback
 
-    def __init__(self, dynamo: Dynamo, database: Database, soft_bounces: int, *, needs_approval: bool = False) -> None:
+    def __init__(self, dynamo: Dynamo, database: Database, *, needs_approval: bool) -> None:
         self._dynamo = dynamo
         self._database = database
-        self._soft_bounces = soft_bounces
         self._needs_approval = needs_approval
         self._rows = Rows(dynamo)
         self._verdicts = Verdicts(dynamo, database)
@@ -195,6 +190,9 @@ class DynamoSending:
             with self._database.write() as connection:
                 change_log.lock(connection)
                 change_log.append(connection, bookkeeping.record_deliveries(connection, delivered, now), now)
+        # A provider may report before we have noted under which id it speaks of a message.
+        named = {row.provider_message_id: row.email_id for row in closed if row.provider_message_id is not None}
+        self._feedback.match_late(named, now)
 
     def _prune(self, closed: Sequence[StoredEmail]) -> None:
         keys = {(touch.address_key,) for row in closed if (touch := touch_of(row)) is not None}
