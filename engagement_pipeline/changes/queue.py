@@ -134,9 +134,8 @@ class ChangeQueue:
         policy = self._sqs.get_queue_attributes(**asked).get("Attributes", {}).get("RedrivePolicy")
         if policy is None:
             return None
-        *_, account, name = str(json.loads(policy)["deadLetterTargetArn"]).split(":")
-        url: str = self._sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
-        return url
+        # Of the same account and region, which is the rest of the address.
+        return f"{self.url.rsplit('/', 1)[0]}/{str(json.loads(policy)['deadLetterTargetArn']).rsplit(':', 1)[-1]}"
 
     def _receive(self, wait_seconds: int) -> list[Message]:
         answer = self._sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=AT_ONCE, WaitTimeSeconds=wait_seconds)

@@ -76,7 +76,8 @@ def test_every_stream_is_read_to_its_last_record(data: Template) -> None:
         assert each["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert each["BisectBatchOnFunctionError"] is True
         assert target_of(each["DestinationConfig"]["OnFailure"]["Destination"]) == unpublished
-        # A stream keeps a day.
+        # A stream keeps a day; until then a record is tried again.
+        assert each.get("MaximumRetryAttempts", -1) == -1
         assert 0 < each["MaximumRecordAgeInSeconds"] < 86_400
 
 
@@ -101,11 +102,12 @@ def test_the_stream_processor_may_read_streams_and_publish_and_nothing_else(data
     assert actions_of(anywhere) == {"dynamodb:ListStreams"}
 
 
-@pytest.mark.parametrize("name", ["Changes", "Feedback"])
-def test_a_queue_gives_up_on_a_message_after_five_tries(data: Template, name: str) -> None:
+# Poison among changes is put among the dead letters by the consumer: nothing else may ever get there.
+@pytest.mark.parametrize(("name", "tries"), [("Changes", 1_000), ("Feedback", 5)])
+def test_a_queue_gives_up_on_a_message_after_so_many_tries(data: Template, name: str, tries: int) -> None:
     _, queue = data.only("AWS::SQS::Queue", f"{name}Queue")
     dead, dead_letters = data.only("AWS::SQS::Queue", f"{name}DeadLetters")
-    assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == tries
     assert target_of(queue["RedrivePolicy"]["deadLetterTargetArn"]) == dead
     # As long as SQS allows: a message keeps its age when it becomes a dead letter.
     assert queue["MessageRetentionPeriod"] == dead_letters["MessageRetentionPeriod"] == 14 * 86_400

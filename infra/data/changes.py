@@ -13,7 +13,7 @@ from constructs import Construct
 
 from engagement_pipeline.platform.dynamodb_tables import TABLES
 from infra.artefacts import STREAM_PROCESSOR, bucket_name
-from infra.data.queues import Channel, make_channel, make_queue
+from infra.data.queues import NEVER, Channel, make_channel, make_queue
 from infra.data.tables import Tables
 from infra.logs import make_log_group
 
@@ -34,7 +34,7 @@ class Changes:
 
 def make_changes(scope: Construct, key: kms.IKey, tables: Tables) -> Changes:
     """Connect every table's stream to one queue."""
-    channel = make_channel(scope, "Changes", key)
+    channel = make_channel(scope, "Changes", key, NEVER)
     unpublished = make_queue(scope, "UnpublishedChanges")
     processor = _processor(scope, key, channel)
     for table in TABLES:
@@ -46,9 +46,8 @@ def make_changes(scope: Construct, key: kms.IKey, tables: Tables) -> Changes:
                 starting_position=lambda_.StartingPosition.TRIM_HORIZON,
                 batch_size=_RECORDS,
                 report_batch_item_failures=True,
-                # One bad record must not hold up its neighbours, nor the table for a day.
+                # The processor finds something to publish in every record: only SNS can fail, and may for hours.
                 bisect_batch_on_error=True,
-                retry_attempts=20,
                 max_record_age=_YOUNGEST_LOST,
                 on_failure=sources.SqsDlq(unpublished),
             )
