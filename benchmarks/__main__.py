@@ -3,6 +3,6 @@
 import subprocess
 import sys
 
-for name in ("scoring", "reaction", "sending", "copywriting", "web"):
+for name in ("scoring", "reaction", "sending", "copywriting", "web", "changes"):
     print(f"\n== {name}", flush=True)
     subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)
