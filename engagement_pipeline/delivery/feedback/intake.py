@@ -97,8 +97,8 @@ class Feedback:
             matched = 0
             rest = iter(pairs.items())
             while batch := dict(islice(rest, _BATCH)):
-                found = self._match(connection, batch, now)
-                self._draw(connection, found, {}, now)
+                found, rows = self._match(connection, batch, now)
+                self._draw(connection, found, rows, {}, now)
                 matched += len(found)
             return matched
 
@@ -108,17 +108,18 @@ class Feedback:
         by_id = {event.event_id: event for event in reversed(events)}
         for event_id in connection.execute(statements.known(list(by_id))).scalars():
             del by_id[event_id]
-        rows = self._find(connection, list(by_id.values()))
-        fresh = [_addressed(event, row) for event, row in zip(by_id.values(), rows, strict=True)]
-        users = {row.email_id: row.user_id for row in rows if row is not None}
-        self._store(connection, fresh, users, now)
+        found = self._find(connection, list(by_id.values()))
+        fresh = [_addressed(event, row) for event, row in zip(by_id.values(), found, strict=True)]
+        rows = {row.email_id: row for row in found if row is not None}
+        self._store(connection, fresh, {email_id: row.user_id for email_id, row in rows.items()}, now)
         pairs = {
             event.provider_message_id: event.email_id
             for event in fresh
             if event.email_id is not None and event.provider_message_id is not None
         }
-        settled = {event.event_id: event for event in (*fresh, *self._match(connection, pairs, now))}
-        self._draw(connection, list(settled.values()), pairs, now, audit)
+        matched, others = self._match(connection, pairs, now)
+        settled = {event.event_id: event for event in (*fresh, *matched)}
+        self._draw(connection, list(settled.values()), rows | others, pairs, now, audit)
         unmatched = sum(settled[event.event_id].email_id is None for event in fresh)
         return Intake(new=len(fresh), duplicates=len(events) - len(fresh), unmatched=unmatched)
 
@@ -146,11 +147,13 @@ class Feedback:
         changes = [Change("event", event.event_id, users.get(event.email_id or ""), "created") for event in events]
         change_log.append(connection, changes, now)
 
-    def _match(self, connection: sa.Connection, pairs: Mapping[str, str], now: datetime) -> list[Event]:
-        """Give events stored without an e-mail to it, and return them."""
+    def _match(
+        self, connection: sa.Connection, pairs: Mapping[str, str], now: datetime
+    ) -> tuple[list[Event], dict[str, StoredEmail]]:
+        """Give events stored without an e-mail to it; return them with their e-mails."""
         stored = connection.execute(statements.unmatched(sorted(pairs))).all() if pairs else []
         if not stored:
-            return []
+            return [], {}
         rows = self._ledger.get_emails({pairs[event.provider_message_id] for event in stored})
         matched = []
         for event in stored:
@@ -168,12 +171,13 @@ class Feedback:
         anonymous.empty(connection, [key for key, user_id in users.items() if anonymous.is_pseudonym(user_id)])
         changes = [Change("event", event_id, user_id, "updated") for event_id, user_id in users.items()]
         change_log.append(connection, changes, now)
-        return matched
+        return matched, rows
 
     def _draw(
         self,
         connection: sa.Connection,
         events: Sequence[Event],
+        rows: Mapping[str, StoredEmail],
         pairs: Mapping[str, str],
         now: datetime,
         audit: AuditEntry | None = None,
@@ -182,7 +186,6 @@ class Feedback:
         reports = _reports(connection, events, pairs)
         if reports or audit is not None:
             self._ledger.report(reports, now, audit)
-        rows = self._ledger.get_emails({event.email_id for event in events if event.email_id is not None})
         self._suppressing.judge(connection, events, rows, now)
 
 

@@ -58,18 +58,21 @@ class Suppressing:
         """
         new: dict[str, set[str]] = defaultdict(set)
         bounced: set[str] = set()
+        unwanted: dict[str, Suppression] = {}
         present = self._present_addresses(events, rows)
         for event in events:
             keys = {event.address_key}
             if (row := rows.get(event.email_id or "")) is not None:
                 keys |= {row.address_key, present.get(row.user_id)}
-            for key in sorted(key for key in keys if key is not None and not anonymous.is_pseudonym(key)):
+            for key in (key for key in keys if key is not None and not anonymous.is_pseudonym(key)):
                 if event.kind in REASON_OF:
-                    self._suppress(Suppression(key, REASON_OF[event.kind], event.source, now))
+                    _keep_gravest(unwanted, Suppression(key, REASON_OF[event.kind], event.source, now))
                 if event.kind in TELLING:
                     new[key].add(event.event_id)
                 if event.kind == "soft_bounce":
                     bounced.add(key)
+        if unwanted:
+            self._suppress(unwanted, now)
         if new:
             self._judge_habits(connection, new, bounced, now)
 
@@ -99,7 +102,15 @@ class Suppressing:
             elif any(report.event_id in new[key] for run in runs for report in run):
                 self._suppressions.add([Suppression(key, HABIT, RULE, now)], now)
 
-    def _suppress(self, entry: Suppression) -> None:
-        if not self._suppressions.add([entry], entry.suppressed_at):
-            milder = _BY_GRAVITY[: _BY_GRAVITY.index(entry.reason)]
-            self._suppressions.worsen(entry, milder, entry.suppressed_at)
+    def _suppress(self, unwanted: Mapping[str, Suppression], now: datetime) -> None:
+        listed = self._suppressions.find(unwanted)
+        self._suppressions.add([unwanted[key] for key in sorted(unwanted)], now)
+        for key in sorted(listed):
+            milder = _BY_GRAVITY[: _BY_GRAVITY.index(unwanted[key].reason)]
+            self._suppressions.worsen(unwanted[key], milder, now)
+
+
+def _keep_gravest(unwanted: dict[str, Suppression], entry: Suppression) -> None:
+    before = unwanted.setdefault(entry.address_key, entry)
+    if _BY_GRAVITY.index(entry.reason) > _BY_GRAVITY.index(before.reason):
+        unwanted[entry.address_key] = entry
