@@ -125,6 +125,15 @@ def test_an_email_is_shown_as_it_is_received(desk: Desk, visitor: Visitor) -> No
     assert "/o/" not in frame.text
 
 
+def test_no_score_is_shown_as_one_of_another_band(desk: Desk, visitor: Visitor) -> None:
+    desk.set_email(0, score=29.96, band="critical")
+    for page in ("/emails?status=opened", f"/email/{desk.email_ids[0]}"):
+        shown = visitor.see(page)
+        assert "29.9" in shown, page
+        assert "30.0" not in shown, page
+    assert "score 29.9" in visitor.see("/user/u00001")
+
+
 def test_a_person_says_what_became_of_an_unknown_email(desk: Desk, visitor: Visitor) -> None:
     email_id = desk.email_ids[1]
     page = f"/email/{email_id}"
