@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from engagement_pipeline.copywriting.keeping import without_own_words
 from engagement_pipeline.delivery.tables import email_events, emails
 from engagement_pipeline.platform import change_log
 from engagement_pipeline.platform.change_log import Change
@@ -85,7 +86,13 @@ def anonymise(
 def _rename(
     connection: sa.Connection, row: sa.Row[Any], email_id: str, address_key: str, pseudonym: str, now: datetime
 ) -> None:
-    values = {"email_id": email_id, "user_id": pseudonym, "address_key": address_key, "updated_at": now}
+    values = {
+        "email_id": email_id,
+        "user_id": pseudonym,
+        "address_key": address_key,
+        "provenance": without_own_words(row.provenance),
+        "updated_at": now,
+    }
     if row.email_id in (row.provider_message_id or ""):
         values["provider_message_id"] = None
     connection.execute(sa.update(emails).where(emails.c.email_id == row.email_id).values(values))

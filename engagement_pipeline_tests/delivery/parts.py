@@ -8,7 +8,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from engagement_pipeline.copywriting.brand import Brand, load_brand
-from engagement_pipeline.copywriting.copy import Copy
+from engagement_pipeline.copywriting.brief import Brief
+from engagement_pipeline.copywriting.copy import Copy, Text
+from engagement_pipeline.copywriting.keeping import keep
 from engagement_pipeline.delivery.entries import NewEmail
 from engagement_pipeline.delivery.judging import Judge
 from engagement_pipeline.delivery.ledger import SqlLedger
@@ -95,6 +97,12 @@ class Parts:
         ]
         self.ledger.create_drafts(drafts, now)
         return drafts
+
+    def keep(self, user_id: str, brief: Brief) -> None:
+        """Note with a user's e-mails from what they were written."""
+        kept = keep(Text(COPY, "template"), brief)
+        with self.database.write() as connection:
+            connection.execute(sa.update(emails).where(emails.c.user_id == user_id).values(provenance=kept))
 
     def sender(
         self, mailer: Mailer | None, gate: GateSettings = GATE, *, lanes: int = 1, warming_up: bool = False

@@ -9,7 +9,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 from pydantic import ValidationError
 
+from engagement_pipeline.copywriting import keeping
 from engagement_pipeline.copywriting.copy import Copy, fill
+from engagement_pipeline.copywriting.keeping import Kept
 from engagement_pipeline.copywriting.render import Recipient, RenderedEmail, Renderer
 from engagement_pipeline.delivery.statuses import Status
 from engagement_pipeline.delivery.tables import email_events, emails
@@ -94,7 +96,7 @@ class EmailDetail:
     Attributes:
         row: as in a list.
         copy: what it says, with placeholders; None for the hold-out.
-        provenance: where a model was paid for the copy.
+        kept: the brief, and where a model was paid for the copy.
         attempts: how often it was handed over.
         not_before: waits for this moment.
         provider: who delivers or delivered it.
@@ -106,7 +108,7 @@ class EmailDetail:
 
     row: EmailRow
     copy: Mapping[str, Any] | None
-    provenance: Mapping[str, Any] | None
+    kept: Kept
     attempts: int
     not_before: datetime | None
     provider: str | None
@@ -139,9 +141,9 @@ def list_emails(
 
 def email_detail(connection: sa.Connection, email_id: str) -> EmailDetail | None:
     """Return what is known of an e-mail, or None."""
-    further = ("copy", "provenance", "attempts", "not_before", "provider", "provider_message_id", "overrides")
+    further = ("copy", "attempts", "not_before", "provider", "provider_message_id", "overrides")
     query = (
-        sa.select(*_COLUMNS, *(_email[name] for name in further), users.c.name.label("recipient"))
+        sa.select(*_COLUMNS, *(_email[name] for name in further), _email.provenance, users.c.name.label("recipient"))
         .select_from(emails.outerjoin(users, users.c.user_id == _email.user_id))
         .where(_email.email_id == email_id)
     )
@@ -149,7 +151,8 @@ def email_detail(connection: sa.Connection, email_id: str) -> EmailDetail | None
     if row is None:
         return None
     values = {name: row._mapping[name] for name in (*further, "recipient")}
-    return EmailDetail(row=_row(row), events=events_of(connection, email_id), **values)
+    kept = keeping.read(row.provenance)
+    return EmailDetail(row=_row(row), kept=kept, events=events_of(connection, email_id), **values)
 
 
 def events_of(connection: sa.Connection, email_id: str) -> list[EventRow]:

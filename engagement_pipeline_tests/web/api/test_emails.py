@@ -7,11 +7,15 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
+from engagement_pipeline.copywriting.copy import Provenance, Text
+from engagement_pipeline.copywriting.keeping import keep
 from engagement_pipeline.delivery import breaker
 from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.platform import facts, published, run_failures, run_marks
 from engagement_pipeline.platform.audit import audit_log
 from engagement_pipeline_tests.conftest import NOW
+from engagement_pipeline_tests.copywriting.samples import brief
+from engagement_pipeline_tests.delivery.parts import COPY
 from engagement_pipeline_tests.users.builders import log_of, newest_seq
 from engagement_pipeline_tests.web.api.shop import Shop
 
@@ -28,6 +32,19 @@ def test_emails_are_listed_and_read_as_they_are_received(api: TestClient) -> Non
     assert api.get("/api/emails?created_from=2026-03-01T00:00:00Z").json()["items"] == []
     assert api.get(f"/api/emails/{'0' * 32}").status_code == 404
     assert api.get("/api/emails/..%2F..%2Fetc").status_code == 422
+
+
+def test_an_email_is_read_with_its_brief_and_where_its_text_comes_from(api_shop: Shop, api: TestClient) -> None:
+    path = f"/api/emails/{'4' * 32}"
+    before = api.get(path).json()
+    assert (before["brief"], before["provenance"]) == (None, None)
+    paid = Provenance("v1", "a-model", "f" * 32, 0, 100, 50, 0.001)
+    kept = keep(Text(COPY, "openai", paid), brief())
+    with api_shop.database.write() as connection:
+        connection.execute(sa.update(emails).where(emails.c.email_id == "4" * 32).values(provenance=kept))
+    email = api.get(path).json()
+    assert email["brief"]["silence"] == "about_a_season"
+    assert (email["provenance"]["model"], "brief" in email["provenance"]) == ("a-model", False)
 
 
 def test_a_person_says_what_became_of_an_unknown_one(api_shop: Shop, api: TestClient) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from engagement_pipeline.web.dashboard.static_files import static_files, static_url
+from engagement_pipeline_tests.copywriting.samples import brief
 from engagement_pipeline_tests.web.dashboard.conftest import Desk, Visitor
 
 PAGES = ("/users", "/users?q=ada", "/user/u00001", "/emails", "/approvals", "/suppressions", "/system")
@@ -123,6 +124,17 @@ def test_an_email_is_shown_as_it_is_received(desk: Desk, visitor: Visitor) -> No
     assert "frame-ancestors 'self'" in frame.headers["content-security-policy"]
     assert "/unsubscribe?token=" in frame.text
     assert "/o/" not in frame.text
+
+
+def test_an_emails_brief_is_shown(desk: Desk, visitor: Visitor) -> None:
+    page = f"/email/{desk.email_ids[0]}"
+    assert "It was written before briefs were kept." in visitor.see(page)
+    desk.parts.keep("u00001", brief(other_interests=("gnomes & elves",)))
+    shown = visitor.see(page)
+    assert "<dt>Silence</dt><dd>about a season</dd>" in shown
+    assert "<dt>Other interests</dt><dd>gnomes &amp; elves</dd>" in shown
+    desk.set_email(0, status="held_out", copy=None, provenance=None)
+    assert "briefs were kept" not in visitor.see(page)
 
 
 def test_no_score_is_shown_as_one_of_another_band(desk: Desk, visitor: Visitor) -> None:
