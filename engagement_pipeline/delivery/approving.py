@@ -28,23 +28,18 @@ _AT_ONCE: Final = 1_000
 
 
 @dataclass(frozen=True)
-class Decided:
-    """A verdict that stands, and what it found.
+class Standing:
+    """A verdict that stands, and what it did.
 
     Attributes:
         approval: the verdict. Deciding the same again leaves the first one as it is.
         before: the verdict that it replaced, or the same one; None where nobody had decided.
         closed: e-mails that waited and were closed by this.
-        waiting: e-mails of the edition that wait now; where it is rejected, those that a sender holds: they are closed
-            when it gives them back.
-        emailed: e-mails of the edition that went out, or may have, before.
     """
 
     approval: Approval
     before: Approval | None
     closed: int
-    waiting: int
-    emailed: int
 
     @property
     def is_new(self) -> bool:
@@ -52,7 +47,29 @@ class Decided:
         return self.before is None or self.before.verdict != self.approval.verdict
 
 
+@dataclass(frozen=True)
+class Decided(Standing):
+    """A verdict that stands, and what it found.
+
+    Attributes:
+        waiting: e-mails of the edition that wait now; where it is rejected, those that a sender holds: they are closed
+            when it gives them back.
+        emailed: e-mails of the edition that went out, or may have, before.
+    """
+
+    waiting: int
+    emailed: int
+
+
 def decide(database: Database, approval: Approval, on_closed: Callable[[int], object] = lambda _: None) -> Decided:
+    """Let a verdict stand, and count what it found: reads the ledger whole. See `let_stand`."""
+    standing = let_stand(database, approval, on_closed)
+    with database.read() as connection:
+        rows = count_by_edition(connection, approval.campaign).get(approval.edition, {})
+    return Decided(**vars(standing), waiting=_sum(rows, WAITING), emailed=_sum(rows, EMAILED))
+
+
+def let_stand(database: Database, approval: Approval, on_closed: Callable[[int], object] = lambda _: None) -> Standing:
     """Let a verdict stand. Repeating it changes nothing, but goes on closing where that was interrupted.
 
     Args:
@@ -69,9 +86,7 @@ def decide(database: Database, approval: Approval, on_closed: Callable[[int], ob
     closed = 0
     if approval.verdict == "rejected":
         closed = close_rejected(database, approval.campaign, approval.decided_at, on_closed)
-    with database.read() as connection:
-        rows = count_by_edition(connection, approval.campaign).get(approval.edition, {})
-    return Decided(standing, before, closed, _sum(rows, WAITING), _sum(rows, EMAILED))
+    return Standing(standing, before, closed)
 
 
 def close_rejected(
@@ -95,6 +110,13 @@ def close_rejected(
 def are_left(connection: sa.Connection, campaign: str) -> bool:
     """Tell whether `close_rejected` has something to close: given back by a sender, or written during the rejection."""
     return connection.execute(statements.waiting_rejected(campaign).limit(1)).first() is not None
+
+
+def count_waiting(connection: sa.Connection, campaign: str, edition: str, at_most: int | None = None) -> int:
+    """Count a campaign's e-mails of an edition that wait, up to a bound; reads those that wait, and no others."""
+    of_it = sa.and_(emails.c.campaign == campaign, statements.EDITION.in_([edition]))
+    found = sa.select(sa.literal(1)).where(statements.is_one_of(emails.c.status, WAITING), of_it).limit(at_most)
+    return connection.execute(sa.select(sa.func.count()).select_from(found.subquery())).scalar_one()
 
 
 def count_by_edition(connection: sa.Connection, campaign: str) -> dict[str, dict[Status, int]]:

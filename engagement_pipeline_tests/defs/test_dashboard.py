@@ -13,7 +13,7 @@ from engagement_pipeline_tests.defs.conftest import Clock, RunJob, silent_user
 
 def overview(pipeline: Pipeline) -> Overview:
     with pipeline.database.read() as connection:
-        return metrics.overview(connection, pipeline.settings.campaign)
+        return metrics.overview(connection)
 
 
 def steps(found: Overview) -> list[int]:

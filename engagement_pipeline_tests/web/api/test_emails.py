@@ -124,6 +124,18 @@ def test_figures_are_there_before_they_are_computed(api: TestClient, name: str) 
     assert name == "overview" or answer.json()["computed_at"] is None
 
 
+@pytest.mark.parametrize("payload", [[], "text", {"today": 1, "bins": 1, "steps": 1, "counts": 1, "segments": 1}])
+def test_figures_of_another_version_count_as_not_computed(api_shop: Shop, api: TestClient, payload: object) -> None:
+    names = ("users_by_band", "score_distribution", "funnel", "email_status", "effectiveness")
+    with api_shop.database.write() as connection:
+        published.put(connection, dict.fromkeys(names, payload), NOW)
+    whole = api.get("/api/metrics/overview").json()
+    for name in names:
+        answer = api.get(f"/api/metrics/{name.replace('_', '-')}")
+        assert (answer.status_code, answer.json()["computed_at"]) == (200, None), name
+        assert whole[name] == answer.json()
+
+
 def test_figures_are_those_published(api_shop: Shop, api: TestClient) -> None:
     payload = {"as_of": "2026-03-02", "today": {"critical": 3, "at_risk": 2, "moderate": 1, "good": 0}}
     with api_shop.database.write() as connection:
@@ -207,7 +219,7 @@ def test_what_waits_for_approval(api_shop: Shop, api: TestClient) -> None:
     with api_shop.database.write() as connection:
         connection.execute(sa.update(emails).where(emails.c.email_id == "5" * 32).values(status="draft", edition="e1"))
     body = api.get("/api/approvals").json()
-    assert [(each["edition"], each["number"]) for each in body["waiting"]] == [("e1", 1)]
+    assert [(each["edition"], each["number"], each["is_more"]) for each in body["waiting"]] == [("e1", 1, False)]
     assert body["waiting"][0]["samples"][0]["subject"] == "It has been a while, {{first_name}}"
     assert (body["decided"], body["needed"]) == ([], False)
 
@@ -228,3 +240,11 @@ def test_an_edition_is_decided_on(api_shop: Shop, api: TestClient) -> None:
     assert (rejected["waiting"], rejected["closed"]) == (0, waiting["number"])
     assert [row["action"] for row in api_shop.rows(audit_log)] == ["copy.approved", "copy.rejected"]
     assert {row["status"] for row in api_shop.rows(emails) if row["edition"] == "0123abcd4567"} == {"skipped"}
+
+
+def test_what_the_campaign_says_now_is_decided_on_before_anything_waits(api_shop: Shop, api: TestClient) -> None:
+    edition = api_shop.pipeline.edition
+    rejected = api.put(f"/api/approvals/{edition}", json={"verdict": "rejected", "note": "too pushy"})
+    assert (rejected.status_code, rejected.json()["closed"], rejected.json()["waiting"]) == (200, 0, 0)
+    [decided] = api.get("/api/approvals").json()["decided"]
+    assert (decided["edition"], decided["note"]) == (edition, "too pushy")
