@@ -16,18 +16,18 @@ from engagement_pipeline.copywriting.keeping import without_own_words
 from engagement_pipeline.delivery.tables import email_events, emails
 from engagement_pipeline.platform import change_log
 from engagement_pipeline.platform.change_log import Change
+from engagement_pipeline.users.models import PSEUDONYM_PREFIX
 
-PREFIX: Final = "erased:"
 NOTHING: Final = "{}"
 
 
 def new_pseudonym() -> str:
     """Return an id that nobody has had: 39 characters, fit for a user or an address."""
-    return f"{PREFIX}{uuid.uuid4().hex}"
+    return f"{PSEUDONYM_PREFIX}{uuid.uuid4().hex}"
 
 
 def is_pseudonym(some_id: str | None) -> bool:
-    return some_id is not None and some_id.startswith(PREFIX)
+    return some_id is not None and some_id.startswith(PSEUDONYM_PREFIX)
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ from engagement_pipeline.platform.wiping import wipe
 from engagement_pipeline.scoring.tables import scores
 from engagement_pipeline.users import erasing
 from engagement_pipeline.users.keys import check_secret_key
+from engagement_pipeline.users.models import PSEUDONYM_PREFIX
 from engagement_pipeline.users.person import Person
 from engagement_pipeline.users.store import remove_user
 from engagement_pipeline.users.tables import orders, users
@@ -123,7 +124,7 @@ def finish(database: Database, settings: Settings, now: datetime) -> list[Erasur
 def audit_id(user_id: str, secret: str) -> str:
     """Return what stands for an erased user in the audit log: whoever has the id and the secret finds it again."""
     digest = hmac.new(secret.encode(), f"erased user\0{user_id}".encode(), hashlib.sha256).hexdigest()
-    return f"{anonymous.PREFIX}{digest[:32]}"
+    return f"{PSEUDONYM_PREFIX}{digest[:32]}"
 
 
 class _Erasure:
