@@ -8,7 +8,7 @@ from engagement_pipeline.delivery.approving import Standing, count_waiting, let_
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.web.changes import By
 
-WRONG_NOTE: Final = f"a note is one line without an address, of at most {approvals.LONGEST_NOTE} characters"
+WRONG_NOTE: Final = f"a note is one visible line without an address, of at most {approvals.LONGEST_NOTE} characters"
 
 
 class UnknownEditionError(Exception):

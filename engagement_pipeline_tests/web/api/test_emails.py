@@ -188,6 +188,7 @@ def test_measurements_for_prometheus(api_shop: Shop, api: TestClient) -> None:
     api.get("/api/users/u1")
     api.get("/api/users/u2")
     api.get("/api/nothing/u3@example.com")
+    assert 'engagement_emails{status="unknown"}' not in api.get("/metrics").text, "counted once it is answered"
     text = api.get("/metrics").text
     assert 'engagement_http_request_seconds_count{method="GET",path="/api/users/{user_id}",status="200"} 2.0' in text
     assert 'engagement_emails{status="unknown"} 2.0' in text
