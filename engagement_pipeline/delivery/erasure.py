@@ -14,6 +14,7 @@ The warehouse, which knows no name and no address, follows by the change log as 
 
 import hashlib
 import hmac
+import json
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -284,7 +285,12 @@ class _Erasure:
         return connection.execute(number).scalar_one()
 
     def _forget_answers(self, connection: sa.Connection) -> None:
-        of_the_person = idempotency_keys.c.user_id == self._user_id
+        # The answer to a batch speaks of many.
+        named = sa.cast(idempotency_keys.c.body, sa.Text).contains(
+            f'"user_id": {json.dumps(self._user_id)}', autoescape=True
+        )
+        among_many = sa.and_(idempotency_keys.c.user_id.is_(None), named)
+        of_the_person = sa.or_(idempotency_keys.c.user_id == self._user_id, among_many)
         connection.execute(sa.update(idempotency_keys).where(of_the_person).values(body=None, user_id=None))
 
     def _forget_in_audit(self, connection: sa.Connection, email_ids: Collection[str]) -> None:

@@ -100,6 +100,8 @@ def import_(
     file: Annotated[bytes, Body(media_type=CSV, description="A header with `email` or `address_key`; 2 MiB at most.")],
 ) -> Imported:
     """Put the addresses of a CSV file on the list. Sending it twice changes nothing."""
+    if call.request.headers.get("content-type", "").partition(";")[0].strip().lower() != CSV:
+        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the file as it is, with Content-Type: {CSV}.")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "api.csv"
         path.write_bytes(file)
