@@ -68,8 +68,7 @@ class RequestStore:
     def add(self, requests: Iterable[Request], now: datetime) -> None:
         """Note what is wanted, for the next batch."""
         rows = [
-            {**key._asdict(), "brief": brief.record(), "batch_key": None, "wanted_at": now}
-            for key, brief in requests
+            {**key._asdict(), "brief": brief.record(), "batch_key": None, "wanted_at": now} for key, brief in requests
         ]
         with self._database.write() as connection:
             insert_or_ignore(connection, copy_requests, rows)

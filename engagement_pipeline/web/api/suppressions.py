@@ -84,11 +84,13 @@ def look_up(call: Reader, _: NoParameters, wanted: Lookup) -> LookedUp:
     responses={200: {"description": "A CSV file.", "content": {CSV: {"schema": {"type": "string"}}}}},
 )
 def export(call: Reader, _: NoParameters) -> Response:
-    """Take the list out as CSV, with the addresses of users that are known."""
+    """Take the list out as CSV, with the addresses of users that are known. It is recorded."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "suppressions.csv"
-        suppression_files.export_suppressions(call.pipeline.database, path)
+        lines = suppression_files.export_suppressions(call.pipeline.database, path)
         content = path.read_bytes()
+    with call.pipeline.database.write() as connection:
+        call.by.record(connection, "suppressions.exported", "suppressions", "", {"lines": lines})
     headers = {"Content-Disposition": 'attachment; filename="suppressions.csv"'}
     return Response(content, media_type=CSV, headers=headers)
 
