@@ -2,9 +2,6 @@
 
 from datetime import timedelta
 
-import sqlalchemy as sa
-
-from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.metrics.models import (
     BandCounts,
     BandsOfDay,
@@ -96,13 +93,6 @@ def test_before_the_first_run_the_overview_says_what_to_do(visitor: Visitor) -> 
     campaigns = visitor.see("/campaigns")
     assert "Nothing has been measured yet" in campaigns
     assert "It has been a while, {{first_name}}" in campaigns, "what is written can be read before it is measured"
-
-
-def test_without_an_email_the_campaigns_page_says_when_there_will_be_samples(desk: Desk) -> None:
-    with desk.database.write() as connection:
-        connection.execute(sa.delete(emails))
-    page = desk.visitor().see("/campaigns")
-    assert "Drafts appear after the first run that finds users at risk." in page
 
 
 def test_the_overview_answers_who_what_and_whether(desk: Desk, visitor: Visitor) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from engagement_pipeline.platform import run_marks
 from engagement_pipeline.web.dashboard.static_files import static_files, static_url
 from engagement_pipeline_tests.copywriting.samples import brief
 from engagement_pipeline_tests.web.dashboard.conftest import Desk, Visitor
@@ -169,6 +170,26 @@ def test_an_empty_store_says_what_to_do_next(desk: Desk) -> None:
     assert "engagement import" in visitor.see("/users")
     assert "make demo" in visitor.see("/emails")
     assert "The list is empty" in visitor.see("/suppressions")
+    assert "Nothing waits for approval" in visitor.see("/approvals")
+    campaigns = visitor.see("/campaigns")
+    assert "Nothing has been measured yet" in campaigns
+    assert "Drafts appear after the first run" in campaigns
+    system = visitor.see("/system")
+    assert "Of every e-mail we know whether it was sent." in system
+    assert "Nothing was changed by hand yet" in system
+
+
+def test_a_new_user_has_empty_places_that_say_what_comes(visitor: Visitor) -> None:
+    visitor.send("/users/new", "/users/new", 303, user_id="new")
+    page = visitor.see("/user/new")
+    for words in ("One is written when the score falls below 50", "Somebody who has never ordered is not written to."):
+        assert words in page
+
+
+def test_before_the_first_run_pages_say_how_to_start_one(desk: Desk, visitor: Visitor) -> None:
+    with desk.database.write() as connection:
+        connection.execute(run_marks.run_marks.delete())
+    assert "starts Dagster with its schedules and sensors" in visitor.see("/system")
 
 
 def test_settings_show_no_secret(desk: Desk) -> None:
