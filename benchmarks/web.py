@@ -1,10 +1,11 @@
 """The API under a steady load, in peace and while an import and a full scoring run go on.
 
-    python -m benchmarks.web [--users 1_000_000] [--rate 50] [--seconds 60] [--nice 10] [--store FOLDER]
+    python -m benchmarks.web [--users 1_000_000] [--rate 50] [--seconds 60] [--store FOLDER]
 
 Requests begin at their moments, whether or not earlier ones are answered: one that has to wait counts its waiting. The
 store is SQLite with three e-mails for each user. The import writes 100,000 new users; the scoring run reads all users
-into the warehouse, scores them and publishes the scores that have moved.
+into the warehouse, scores them and publishes the scores that have moved. Both give way to the server, as `engagement
+import` and everything under `engagement dev` do.
 """
 
 import argparse
@@ -39,7 +40,6 @@ def main() -> None:
     parser.add_argument("--users", type=lambda text: int(text.replace("_", "")), default=1_000_000)
     parser.add_argument("--rate", type=float, default=50, help="requests a second")
     parser.add_argument("--seconds", type=float, default=60, help="of each part")
-    parser.add_argument("--nice", type=int, default=0, help="how far import and scoring give way to the server")
     parser.add_argument("--store", type=Path, help="keep the store in this folder, or use the one that is there")
     parser.add_argument("--child", choices=("fill", "score"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -50,10 +50,10 @@ def main() -> None:
         folder = options.store or Path(temporary)
         if not (folder / "engagement.db").exists():
             _child("fill", folder, options.users).wait()
-        measure(folder, options.users, options.rate, options.seconds, options.nice)
+        measure(folder, options.users, options.rate, options.seconds)
 
 
-def measure(folder: Path, users: int, rate: float, seconds: float, nice: int) -> None:
+def measure(folder: Path, users: int, rate: float, seconds: float) -> None:
     pipeline = Pipeline(Settings(data_dir=folder))
     with pipeline.database.write() as connection:
         token = tokens.add(connection, f"bench-{time.time_ns()}", "read", pipeline.now())
@@ -64,7 +64,7 @@ def measure(folder: Path, users: int, rate: float, seconds: float, nice: int) ->
         asyncio.run(_load(url, token, paths, rate, 5))
         before = _megabytes(pid)
         _report("in peace", asyncio.run(_load(url, token, paths, rate, seconds)))
-        with _busy(folder, users, nice) as others:
+        with _busy(folder, users) as others:
             _report("import and scoring", asyncio.run(_load(url, token, paths, rate, seconds, others)))
         print(f"memory of the server: {before:.0f} MB, then {_megabytes(pid):.0f} MB")
 
@@ -147,7 +147,7 @@ def _server(folder: Path) -> Iterator[tuple[str, int]]:
 
 
 @contextmanager
-def _busy(folder: Path, users: int, nice: int) -> "Iterator[list[subprocess.Popen[bytes]]]":
+def _busy(folder: Path, users: int) -> "Iterator[list[subprocess.Popen[bytes]]]":
     """Import and score meanwhile."""
     file = folder / "new_users.csv"
     with file.open("w", newline="") as stream:
@@ -157,8 +157,6 @@ def _busy(folder: Path, users: int, nice: int) -> "Iterator[list[subprocess.Pope
         for n in range(IMPORTED):
             writer.writerow([f"new-{mark}-{n}", f"new-{mark}-{n}@example.com", "Ada New", "true"])
     children = [_engagement(folder, subprocess.DEVNULL, "import", "users", str(file)), _child("score", folder, users)]
-    for child in children:
-        os.setpriority(os.PRIO_PROCESS, child.pid, nice)
     try:
         yield children
     finally:
@@ -183,10 +181,12 @@ def _fill(folder: Path, users: int) -> None:
 
 
 def _score(folder: Path, _: int) -> None:
+    from engagement_pipeline.platform.priority import give_way
     from engagement_pipeline.scoring.publish import publish
     from engagement_pipeline.scoring.scores import rescore
     from engagement_pipeline.users.mirror import pull
 
+    give_way()
     pipeline = Pipeline(Settings(data_dir=folder))
     now = pipeline.now()
     with pipeline.warehouse() as con:

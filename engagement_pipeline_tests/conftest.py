@@ -31,10 +31,18 @@ def _no_model_is_paid(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast tests first, then those with real parts, then the browser: what is wrong shows early."""
-    items.sort(
-        key=lambda item: 2 if item.get_closest_marker("browser") else bool(item.get_closest_marker("integration"))
-    )
+    """Fast tests first, then those with real parts, then the browser: what is wrong shows early.
+
+    Those that measure time come last, together: each of them waits until all others have ended.
+    """
+    items.sort(key=_stage)
+
+
+def _stage(item: pytest.Item) -> int:
+    marks = {mark.name for mark in item.iter_markers()}
+    if {"integration", "alone"} <= marks:
+        return 3
+    return 2 if "browser" in marks else int("integration" in marks)
 
 
 @pytest.fixture(scope="session")

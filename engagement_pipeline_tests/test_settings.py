@@ -15,6 +15,7 @@ from engagement_pipeline.platform.settings import DynamoSettings, Settings
         ({"ENGAGEMENT_GATE__SENDING_HOUR_FROM": "21"}, "must be before sending_hour_to"),
         ({"ENGAGEMENT_GATE__HOLD_OUT_SHARE": "0.9"}, "less than or equal to 0.5"),
         ({"ENGAGEMENT_SCORING__CRITICAL_BELOW": "60"}, "bands must rise"),
+        ({"ENGAGEMENT_SCORING__CRITICAL_BELOW": "29.95"}, "at most one decimal"),
         ({"ENGAGEMENT_SCORING__HORIZON_DAYS": "0"}, "greater than or equal to 1"),
         ({"ENGAGEMENT_SEND_MODE": "yes"}, "'outbox', 'dry_run' or 'live'"),
         ({"ENGAGEMENT_CAMPAIGN": "win back!"}, "pattern"),

@@ -84,9 +84,11 @@ def rejected(
 
 def _import(entity: Literal["user", "order"], path: Path, as_json: bool) -> None:
     from engagement_pipeline.pipeline import Pipeline
+    from engagement_pipeline.platform.priority import give_way
     from engagement_pipeline.platform.settings import get_settings
     from engagement_pipeline.users.importing import import_path
 
+    give_way()
     pipeline = Pipeline(get_settings())
     with progress(f"Importing {entity}s", "records", quiet=as_json) as advance:
         report = import_path(pipeline.store, entity, path, pipeline.now(), advance)

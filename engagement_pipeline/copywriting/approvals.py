@@ -44,7 +44,7 @@ class Approval:
     def __post_init__(self) -> None:
         for name, text, longest in (("by", self.decided_by, LONGEST_BY), ("note", self.note, LONGEST_NOTE)):
             if "@" in text or len(text) > longest or not is_visible(text):
-                raise BadInputError(f"{name} must be one line without an address, of at most {longest} characters")
+                raise BadInputError(f"{name} must be a visible line with no address, of at most {longest} characters")
         if not self.decided_by:
             raise BadInputError("by must say who decides")
 

@@ -1,10 +1,11 @@
 """What the copy may know about one user: bands instead of figures, and never a name, an address or an id."""
 
 import hashlib
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -62,8 +63,40 @@ class Brief(BaseModel):
     def fingerprint(self) -> str:
         """The same 32 hexadecimal digits for equal briefs, on any machine and in any process."""
         # Without a catalogue it is what it was before there were catalogues: texts already paid for are found again.
-        unused = {field for field in ("items", "offers") if not getattr(self, field)}
-        return hashlib.sha256(self.model_dump_json(exclude=unused).encode()).hexdigest()[:32]
+        return hashlib.sha256(self.model_dump_json(exclude=self._unused()).encode()).hexdigest()[:32]
+
+    def record(self) -> dict[str, Any]:
+        """Return the brief as JSON, to be kept; `of_record` reads it."""
+        return self.model_dump(mode="json", exclude=self._unused())
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> "Brief":
+        """Return a brief that was kept.
+
+        Raises:
+            ValidationError: it is none as this version knows them.
+        """
+        # By way of JSON, in which dates are text even to a strict reader.
+        return cls.model_validate_json(json.dumps(record))
+
+    def in_words(self) -> dict[str, str]:
+        """Return what it says, by name, for people."""
+        return {
+            "silence": self.silence.replace("_", " "),
+            "history": self.history.replace("_", " "),
+            "basket": self.basket,
+            "categories": _listed(self.categories),
+            "other interests": _listed(self.other_interests),
+            "e-mail of this silence": f"{self.number}{' or later' if self.number == LAST_NUMBER else ''}",
+            "variant": self.variant,
+            "locale": self.locale,
+            "goods": _listed([item.name for item in self.items]),
+            "offers": _listed([offer.text for offer in self.offers]),
+            "fingerprint": self.fingerprint,
+        }
+
+    def _unused(self) -> set[str]:
+        return {field for field in ("items", "offers") if not getattr(self, field)}
 
 
 def make_brief(
@@ -152,6 +185,10 @@ def _sort_categories(preferred: Sequence[str], brand: Brand) -> tuple[tuple[str,
         elif cleaned := _clean_interest(name):
             others[cleaned] = None
     return tuple(known)[:_MOST_CATEGORIES], tuple(others)[:_MOST_CATEGORIES]
+
+
+def _listed(values: Sequence[str]) -> str:
+    return ", ".join(values) or "none"
 
 
 def _clean_interest(name: str) -> str:

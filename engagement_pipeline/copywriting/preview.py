@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from engagement_pipeline.copywriting.brief import LAST_NUMBER, Brief
+from engagement_pipeline.copywriting.brief import Brief
 from engagement_pipeline.copywriting.facts import Fact
 from engagement_pipeline.copywriting.render import RenderedEmail
 
@@ -57,23 +57,7 @@ def preview_page(preview: Preview) -> str:
     """Return the page, as HTML. The e-mail stands in frames that can run nothing, load nothing and lead nowhere."""
     # A link would lead its frame away, to nothing; a window of its own it may not open.
     framed = preview.email.html.replace("<head>", '<head><base target="_blank">', 1)
-    return _template().render(preview=preview, framed=framed, brief=_known(preview.brief), record=_told(preview))
-
-
-def _known(brief: Brief) -> dict[str, str]:
-    return {
-        "silence": brief.silence.replace("_", " "),
-        "history": brief.history.replace("_", " "),
-        "basket": brief.basket,
-        "categories": _listed(brief.categories),
-        "other interests": _listed(brief.other_interests),
-        "e-mail of this silence": f"{brief.number}{' or later' if brief.number == LAST_NUMBER else ''}",
-        "variant": brief.variant,
-        "locale": brief.locale,
-        "goods": _listed([item.name for item in brief.items]),
-        "offers": _listed([offer.text for offer in brief.offers]),
-        "fingerprint": brief.fingerprint,
-    }
+    return _template().render(preview=preview, framed=framed, brief=preview.brief.in_words(), record=_told(preview))
 
 
 def _told(preview: Preview) -> dict[str, str]:
@@ -82,14 +66,10 @@ def _told(preview: Preview) -> dict[str, str]:
         if name == "cost_usd":
             shown["cost"] = f"${value:.5f}"
         elif name == "failures":
-            shown["what failed"] = _listed(value)
+            shown["what failed"] = ", ".join(value) or "none"
         else:
             shown[name.replace("_", " ")] = f"{value:,}" if isinstance(value, int) else str(value)
     return shown
-
-
-def _listed(values: Sequence[str]) -> str:
-    return ", ".join(values) or "none"
 
 
 @cache

@@ -45,7 +45,7 @@ COLUMNS = {
     "copywriter": "Who wrote the copy.",
     "edition": "All the words that its copywriter could have chosen; what a person approves.",
     "last_day": "On which it may be sent, where it rests on an offer that ends.",
-    "provenance": "Of generated copy: prompt, model, tokens and cost; what failed where a template stands in.",
+    "provenance": "The brief; of generated copy prompt, model, tokens, cost; what failed where a template stands in.",
     "copy": "What it says, with a placeholder for the name; empty for the hold-out.",
     "claimed_by": "The sender that holds the row.",
     "claimed_until": "Until when it does, UTC.",

@@ -14,17 +14,18 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from engagement_pipeline.copywriting.keeping import without_own_words
 from engagement_pipeline.delivery.entries import StoredEmail
 from engagement_pipeline.delivery.tables import email_events, emails
 from engagement_pipeline.platform import change_log
 from engagement_pipeline.platform.change_log import Change
+from engagement_pipeline.users.models import PSEUDONYM_PREFIX
 
-PREFIX: Final = "erased:"
 NOTHING: Final = "{}"
 
 
 def is_pseudonym(some_id: str | None) -> bool:
-    return some_id is not None and some_id.startswith(PREFIX)
+    return some_id is not None and some_id.startswith(PSEUDONYM_PREFIX)
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,14 @@ class Pseudonyms:
     @property
     def user_id(self) -> str:
         """39 characters; the same in all rows, so that they are still one person's."""
-        return f"{PREFIX}{self._made_of('user', '')}"
+        return f"{PSEUDONYM_PREFIX}{self._made_of('user', '')}"
 
     def email_id(self, former: str) -> str:
         return self._made_of("email", former)
 
     def address_key(self, former: str) -> str:
         """39 characters; one for each address, as the effect is measured by address."""
-        return f"{PREFIX}{self._made_of('address', former)}"
+        return f"{PSEUDONYM_PREFIX}{self._made_of('address', former)}"
 
     def provider_message_id(self, row: StoredEmail) -> str | None:
         """Return what the provider calls an e-mail, unless that is made of our former id."""
@@ -75,6 +76,7 @@ def rename_rows(connection: sa.Connection, rows: Sequence[StoredEmail], names: P
             "user_id": names.user_id,
             "address_key": names.address_key(row.address_key),
             "provider_message_id": names.provider_message_id(row),
+            "provenance": without_own_words(row.provenance),
             "updated_at": now,
         }
         connection.execute(sa.update(emails).where(emails.c.email_id == row.email_id).values(values))
@@ -130,7 +132,7 @@ def _empty(connection: sa.Connection, event: sa.Row[Any], own: Collection[str], 
     own_id = event.email_id if event.email_id in own else None
     # A provider's id of an event stays: by it a report that comes again is known. Ours are made of the e-mail's.
     is_made_of_it = own_id is not None and own_id in event.event_id
-    event_id = f"{PREFIX}{uuid.uuid4().hex}" if is_made_of_it else event.event_id
+    event_id = f"{PSEUDONYM_PREFIX}{uuid.uuid4().hex}" if is_made_of_it else event.event_id
     values: dict[str, Any] = {"event_id": event_id, "address_key": None, "original": NOTHING}
     if own_id is not None:
         values["email_id"] = names.email_id(own_id)

@@ -28,28 +28,37 @@ _AT_ONCE: Final = 1_000
 
 
 @dataclass(frozen=True)
-class Decided:
-    """A verdict that stands, and what it found.
+class Standing:
+    """A verdict that stands, and what it did.
 
     Attributes:
         approval: the verdict. Deciding the same again leaves the first one as it is.
         before: the verdict that it replaced, or the same one; None where nobody had decided.
         closed: e-mails that waited and were closed by this.
-        waiting: e-mails of the edition that wait now; where it is rejected, those that a sender holds: they are closed
-            when it gives them back.
-        emailed: e-mails of the edition that went out, or may have, before.
     """
 
     approval: Approval
     before: Approval | None
     closed: int
-    waiting: int
-    emailed: int
 
     @property
     def is_new(self) -> bool:
         """Whether this verdict differs from what stood before."""
         return self.before is None or self.before.verdict != self.approval.verdict
+
+
+@dataclass(frozen=True)
+class Decided(Standing):
+    """A verdict that stands, and what it found.
+
+    Attributes:
+        waiting: e-mails of the edition that wait now; where it is rejected, those that a sender holds: they are closed
+            when it gives them back.
+        emailed: e-mails of the edition that went out, or may have, before.
+    """
+
+    waiting: int
+    emailed: int
 
 
 def decide(
@@ -59,10 +68,22 @@ def decide(
     on_closed: Callable[[int], object] = lambda _: None,
     audit: AuditEntry | None = None,
 ) -> Decided:
+    """Let a verdict stand, and count what it found: reads the SQL table of e-mails whole. See `let_stand`."""
+    standing = let_stand(ledger, approval, on_closed, audit)
+    with database.read() as connection:
+        rows = count_by_edition(connection, approval.campaign).get(approval.edition, {})
+    return Decided(**vars(standing), waiting=_sum(rows, WAITING), emailed=_sum(rows, EMAILED))
+
+
+def let_stand(
+    ledger: Ledger,
+    approval: Approval,
+    on_closed: Callable[[int], object] = lambda _: None,
+    audit: AuditEntry | None = None,
+) -> Standing:
     """Let a verdict stand. Repeating it changes nothing, but goes on closing where that was interrupted.
 
     Args:
-        database: the operational store, which counts.
         ledger: whose e-mails say these words.
         approval: the verdict.
         on_closed: told now and then how many more e-mails were closed.
@@ -73,9 +94,7 @@ def decide(
     closed = 0
     if approval.verdict == "rejected":
         closed = close_rejected(ledger, approval.campaign, approval.decided_at, on_closed)
-    with database.read() as connection:
-        rows = count_by_edition(connection, approval.campaign).get(approval.edition, {})
-    return Decided(standing, before, closed, _sum(rows, WAITING), _sum(rows, EMAILED))
+    return Standing(standing, before, closed)
 
 
 def close_rejected(
@@ -92,6 +111,13 @@ def close_rejected(
         on_closed(number)
         if number < _AT_ONCE:
             return closed
+
+
+def count_waiting(connection: sa.Connection, campaign: str, edition: str, at_most: int | None = None) -> int:
+    """Count a campaign's e-mails of an edition that wait, up to a bound; reads those that wait, and no others."""
+    of_it = sa.and_(emails.c.campaign == campaign, statements.EDITION.in_([edition]))
+    found = sa.select(sa.literal(1)).where(statements.is_one_of(emails.c.status, WAITING), of_it).limit(at_most)
+    return connection.execute(sa.select(sa.func.count()).select_from(found.subquery())).scalar_one()
 
 
 def count_by_edition(connection: sa.Connection, campaign: str) -> dict[str, dict[Status, int]]:

@@ -9,7 +9,7 @@ and finds those without a row. So a reaction in between never pays for what an e
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, Final, Literal
 
@@ -21,6 +21,7 @@ from engagement_pipeline.copywriting.catalogue import Catalogue
 from engagement_pipeline.copywriting.checking import checked
 from engagement_pipeline.copywriting.copy import Copywriter, Spending, Text
 from engagement_pipeline.copywriting.edition import edition_of
+from engagement_pipeline.copywriting.keeping import keep
 from engagement_pipeline.copywriting.last_day import last_day
 from engagement_pipeline.copywriting.template import TemplateCopywriter
 from engagement_pipeline.delivery.briefing import Briefing
@@ -246,7 +247,7 @@ class _DraftWriter:
 
     def _email(self, row: Row, text: Text | None = None) -> NewEmail:
         # The hold-out has the variant that it would have got: what a variant's effect is compared with.
-        return NewEmail(
+        email = NewEmail(
             user_id=row["user_id"],
             address_key=row["address_key"],
             campaign=self._campaign,
@@ -256,11 +257,17 @@ class _DraftWriter:
             value_at_risk=row["value_at_risk"],
             decided_at=row["decided_at"].replace(tzinfo=timezone.utc),
             variant=self._briefing.variant(row["user_id"]),
-            copy=None if text is None else text.copy.model_dump(mode="json"),
-            copywriter=None if text is None else text.author,
-            provenance=None if text is None else text.record(),
-            edition=None if text is None else self._edition,
-            last_day=None if text is None else last_day(text.copy, self._brief(row), self._brand),
+        )
+        return email if text is None else self._saying(email, text, self._brief(row))
+
+    def _saying(self, email: NewEmail, text: Text, brief: Brief) -> NewEmail:
+        return replace(
+            email,
+            copy=text.copy.model_dump(mode="json"),
+            copywriter=text.author,
+            provenance=keep(text, brief),
+            edition=self._edition,
+            last_day=last_day(text.copy, brief, self._brand),
         )
 
 

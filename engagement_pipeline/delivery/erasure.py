@@ -15,6 +15,7 @@ The warehouse, which knows no name and no address, follows by the change log as 
 
 import hashlib
 import hmac
+import json
 import secrets
 import time
 from collections.abc import Collection, Sequence
@@ -39,6 +40,7 @@ from engagement_pipeline.platform.wiping import wipe
 from engagement_pipeline.scoring.tables import scores
 from engagement_pipeline.users import erasing
 from engagement_pipeline.users.keys import check_secret_key
+from engagement_pipeline.users.models import PSEUDONYM_PREFIX
 from engagement_pipeline.users.person import Person
 from engagement_pipeline.users.tables import orders, users
 
@@ -124,7 +126,7 @@ def finish(stores: Stores, settings: Settings, now: datetime) -> list[ErasureRep
 def audit_id(user_id: str, secret: str) -> str:
     """Return what stands for an erased user in the audit log: whoever has the id and the secret finds it again."""
     digest = hmac.new(secret.encode(), f"erased user\0{user_id}".encode(), hashlib.sha256).hexdigest()
-    return f"{anonymous.PREFIX}{digest[:32]}"
+    return f"{PSEUDONYM_PREFIX}{digest[:32]}"
 
 
 class _Erasure:
@@ -291,7 +293,12 @@ class _Erasure:
         return [self._settings.data_dir / name for name in ("imported", "unreadable")]
 
     def _forget_answers(self, connection: sa.Connection) -> None:
-        of_the_person = idempotency_keys.c.user_id == self._user_id
+        # The answer to a batch speaks of many.
+        named = sa.cast(idempotency_keys.c.body, sa.Text).contains(
+            f'"user_id": {json.dumps(self._user_id)}', autoescape=True
+        )
+        among_many = sa.and_(idempotency_keys.c.user_id.is_(None), named)
+        of_the_person = sa.or_(idempotency_keys.c.user_id == self._user_id, among_many)
         connection.execute(sa.update(idempotency_keys).where(of_the_person).values(body=None, user_id=None))
 
     def _forget_in_audit(self, order_ids: Sequence[str]) -> None:

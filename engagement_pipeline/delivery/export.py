@@ -8,6 +8,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from pydantic import ValidationError
 
+from engagement_pipeline.copywriting import keeping
 from engagement_pipeline.copywriting.copy import Copy
 from engagement_pipeline.copywriting.names import first_name
 from engagement_pipeline.delivery.tables import email_events, emails, suppressions
@@ -60,7 +61,8 @@ _ABOUT: Final = {
     "user": "The record as the shop has given it, with what follows from orders and e-mails.",
     "score": "How likely an order is within the next months, from 0 to 100, computed from orders alone and whether an "
     "e-mail was just sent; it decides, with consent and the time since the last e-mail, whether we write.",
-    "emails": "What we wrote or chose not to write (`held_out`), and what came back.",
+    "emails": "What we wrote or chose not to write (`held_out`), and what came back. `brief` is all that its "
+    "writer knew.",
     "suppression": "Why the address is not written to any more.",
     "address_key": "Stands for the address where the address itself is not needed; nobody can compute it without a "
     "secret of the shop's.",
@@ -70,9 +72,12 @@ _ABOUT: Final = {
 
 def _email(connection: sa.Connection, row: Mapping[str, Any], name: str | None) -> dict[str, Any]:
     events = sa.select(email_events).where(email_events.c.email_id == row["email_id"])
+    kept = keeping.read(row["provenance"])
     return {
         **row,
         "copy": _as_read(row["copy"], name),
+        "brief": kept.brief,
+        "provenance": kept.record,
         "events": [_event(event) for event in _rows(connection, events, email_events.c.occurred_at)],
     }
 

@@ -20,6 +20,7 @@ from engagement_pipeline.copywriting.catalogue import Catalogue
 from engagement_pipeline.copywriting.checking import checked
 from engagement_pipeline.copywriting.copy import Copywriter, Text
 from engagement_pipeline.copywriting.edition import edition_of
+from engagement_pipeline.copywriting.keeping import keep
 from engagement_pipeline.copywriting.last_day import last_day
 from engagement_pipeline.copywriting.template import TemplateCopywriter
 from engagement_pipeline.delivery import statuses
@@ -151,7 +152,7 @@ def request_email(
     )
     brief = _brief(briefing, passed.user, now)
     text = _text(writing, copywriter, brief, briefing.number(user_id))
-    draft = _Draft(passed, text, brief.variant, edition, last_day(text.copy, brief, writing.brand))
+    draft = _Draft(passed, text, brief, edition, last_day(text.copy, brief, writing.brand))
     return _queue(writing, draft, actor, now, request_id)
 
 
@@ -222,7 +223,7 @@ def _silence(user: StoredUser, now: datetime) -> int:
 class _Draft:
     passed: _Passed
     text: Text
-    variant: str
+    brief: Brief
     edition: str
     last_day: date | None
 
@@ -265,10 +266,10 @@ def _email(campaign: str, draft: _Draft, step: int, actor: str, now: datetime) -
         # As the gate has it.
         value_at_risk=round(passed.user.average_order_value * (1 - passed.score / 100), 2),
         decided_at=now,
-        variant=draft.variant,
+        variant=draft.brief.variant,
         copy=draft.text.copy.model_dump(mode="json"),
         copywriter=draft.text.author,
-        provenance=draft.text.record(),
+        provenance=keep(draft.text, draft.brief),
         edition=draft.edition,
         last_day=draft.last_day,
         requested_by=actor,

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from engagement_pipeline.copywriting import approvals
+from engagement_pipeline.copywriting import approvals, keeping
 from engagement_pipeline.copywriting.brand import Brand
 from engagement_pipeline.copywriting.brief import Brief
 from engagement_pipeline.copywriting.catalogue import Catalogue
@@ -159,10 +159,11 @@ class Previewer:
             copy = Copy.model_validate(row.copy)
         except ValidationError:
             raise BadInputError("what waits for this user is no copy; --fresh writes it anew") from None
+        record = keeping.read(row.provenance).record
         return _Draft(
             copy=copy,
             copywriter=row.copywriter or "unknown",
-            record=row.provenance,
+            record=record,
             variant=row.variant or brief.variant,
             edition=row.edition or approvals.UNNAMED,
             step=row.step,
@@ -170,8 +171,8 @@ class Previewer:
             last_day=row.last_day,
             not_before=row.not_before,
             origin=sentences.waits(row.status, row.created_at),
-            cost=sentences.cost_of_waiting(row.provenance),
-            prompt_note=sentences.asked_before(row.provenance, brief.fingerprint, self._prompt, self._why_template),
+            cost=sentences.cost_of_waiting(record),
+            prompt_note=sentences.asked_before(record, brief.fingerprint, self._prompt, self._why_template),
         )
 
     def _written(self, user: StoredUser, brief: Brief, number: int, score: float | None) -> _Draft:

@@ -22,7 +22,7 @@ emails = sa.Table(
     # The copy with its placeholders, no name in it; rendered when it is sent or looked at. Empty for the hold-out.
     sa.Column("copy", sa.JSON),
     sa.Column("copywriter", sa.String(64)),
-    # Of generated copy, see `Text.record`.
+    # The brief, and where generated copy comes from: see `copywriting.keeping`.
     sa.Column("provenance", sa.JSON(none_as_null=True)),
     # See `copywriting.edition`: what a person approves. Empty for rows from before there were editions.
     sa.Column("edition", sa.String(16)),

@@ -37,8 +37,12 @@ class ScoringSettings(_Group):
 
     @model_validator(mode="after")
     def _bands_are_ordered(self) -> "ScoringSettings":
-        if not self.critical_below < self.at_risk_below < self.moderate_below:
+        borders = (self.critical_below, self.at_risk_below, self.moderate_below)
+        if not borders[0] < borders[1] < borders[2]:
             raise ValueError("bands must rise: critical_below < at_risk_below < moderate_below")
+        # A score is shown with one decimal.
+        if any(round(border, 1) != border for border in borders):
+            raise ValueError("bands begin at a score with at most one decimal")
         return self
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 from engagement_pipeline.platform.settings import ScoringSettings
 from engagement_pipeline.scoring.engine import in_memory
 from engagement_pipeline.scoring.formula import Population, parameters, scored
+from engagement_pipeline.scoring.shown import shown
 
 Factor = Literal["frequency", "value", "recency", "email"]
 
@@ -86,7 +87,7 @@ def explain(user: Facts, population: Population, settings: ScoringSettings, as_o
     """Explain a user's score as of a day."""
     steps = _score_steps(user, population, settings, as_of)
     start, final = steps[0], steps[-1]
-    heading = f"Score {final.score:.1f} of 100 ({_BANDS[final.band]})"
+    heading = f"Score {shown(final.score)} of 100 ({_BANDS[final.band]})"
     if user.order_days <= 0 or user.last_order_at is None:
         why = "no order is known" if user.order_days <= 0 else "the date of the last order is not known"
         return Explanation(final.score, final.band, start.score, (), None, (f"{heading}: {why}.",))
@@ -94,7 +95,7 @@ def explain(user: Facts, population: Population, settings: ScoringSettings, as_o
     below_from = _below_from(user, final, population, settings)
     sentences = (
         f"{heading}: a chance of about {final.score:.0f} % of an order within the next {settings.horizon_days} days.",
-        f"A user with one order of this shop's typical value, placed today, would have {start.score:.1f}.",
+        f"A user with one order of this shop's typical value, placed today, would have {shown(start.score)}.",
         *(contribution.sentence for contribution in contributions),
         _outlook(user, final.score, below_from, settings, as_of),
     )

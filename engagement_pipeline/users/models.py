@@ -8,7 +8,7 @@ import re
 from datetime import datetime, timezone
 from enum import Enum
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -21,6 +21,9 @@ MAX_AMOUNT = 1e12
 _FIRST_YEAR = 1900
 _LAST_YEAR = 9998
 _LONGEST_TIME_ZONE = 64
+
+# Ids that begin so are drawn for what is left of people who have been erased: no user is called so.
+PSEUDONYM_PREFIX: Final = "erased:"
 # Joiners and no-break spaces are part of people's names; line breaks are what breaks headers and files.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -56,6 +59,12 @@ def _printable(value: str) -> str:
     return value
 
 
+def _nobody_elses(value: str) -> str:
+    if value.startswith(PSEUDONYM_PREFIX):
+        raise PydanticCustomError("reserved_id", "begins as the ids do that stand for people who have been erased")
+    return value
+
+
 def _deliverable(value: str) -> str:
     try:
         addresses.normalise(value)
@@ -88,6 +97,7 @@ Moment = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 Identifier = Annotated[
     str, StringConstraints(min_length=1, max_length=128, strip_whitespace=True), AfterValidator(_printable)
 ]
+UserId = Annotated[Identifier, AfterValidator(_nobody_elses)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
 EmailAddress = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_deliverable)]
 TimeZoneName = Annotated[str, AfterValidator(_known_time_zone)]
@@ -103,7 +113,7 @@ class Order(_Record):
     """A purchase. A later version of the same order replaces the earlier one."""
 
     order_id: Identifier
-    user_id: Identifier
+    user_id: UserId
     ordered_at: Moment
     total_value: Amount = Field(description="What was paid, in the shop's currency, rounded to cents.")
     item_count: Count = 1
@@ -117,7 +127,7 @@ class User(_Record):
     states; they stand until orders say otherwise, see `users.aggregates`.
     """
 
-    user_id: Identifier
+    user_id: UserId
     email: EmailAddress | None = Field(None, repr=False)
     name: Text | None = Field(None, repr=False)
     preferred_categories: Annotated[tuple[Text, ...], Field(max_length=50)] = ()

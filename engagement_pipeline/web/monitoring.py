@@ -21,7 +21,7 @@ from engagement_pipeline.web.security.people import door_of
 
 router = APIRouter(tags=["Health"])
 
-# Counting the ledger reads an index whole: not more often than this.
+# Counting the ledger reads an index whole, a second or two of a large one: not more often than this.
 _COUNTED_EVERY_SECONDS: Final = 60.0
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
@@ -44,7 +44,8 @@ class Monitoring:
             registry=self.registry,
         )
         ProcessCollector(registry=self.registry)
-        self.registry.register(_Store(pipeline))
+        self.store = _Store(pipeline)
+        self.registry.register(self.store)
 
 
 @router.get(
@@ -58,6 +59,8 @@ def measurements(request: Request, background: BackgroundTasks) -> Response:
     if not is_local(request):
         door_of(request).by_header(request, background)
     monitoring: Monitoring = request.app.state.monitoring
+    # After the answer: the next one has the numbers.
+    background.add_task(monitoring.store.count)
     return Response(generate_latest(monitoring.registry), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -76,20 +79,23 @@ class Measured:
             await self._app(scope, receive, send)
             return
         begun = clock.monotonic()
+        ended: float | None = None
         status = 500
 
         async def send_on(message: Message) -> None:
-            nonlocal status
+            nonlocal status, ended
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
+            # What is done in the background afterwards nobody waits for.
+            ended = clock.monotonic()
 
         try:
             await self._app(scope, receive, send_on)
         finally:
             path = self._routes.template(scope["path"]) or "other"
             method = scope["method"] if scope["method"] in _METHODS else "other"
-            self._requests.labels(method, path, str(status)).observe(clock.monotonic() - begun)
+            self._requests.labels(method, path, str(status)).observe((ended or clock.monotonic()) - begun)
 
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -103,6 +109,14 @@ class _Store(Collector):
         self._counts: Mapping[str, int] = {}
         self._counted_at: float | None = None
 
+    def count(self) -> None:
+        """Count the ledger anew, unless that was done lately or is being done."""
+        now = clock.monotonic()
+        if self._counted_at is None or now - self._counted_at > _COUNTED_EVERY_SECONDS:
+            self._counted_at = now
+            with self._pipeline.database.read() as connection:
+                self._counts = count_by_status(connection)
+
     def describe(self) -> Iterable[Metric]:
         return ()
 
@@ -110,8 +124,6 @@ class _Store(Collector):
         now = self._pipeline.now()
         with self._pipeline.database.read() as connection:
             state = system_state(connection, now)
-            if self._counted_at is None or clock.monotonic() - self._counted_at > _COUNTED_EVERY_SECONDS:
-                self._counts, self._counted_at = count_by_status(connection), clock.monotonic()
         yield _gauge("engagement_emails", "E-mails of the ledger, counted once a minute.", "status", self._counts)
         yield from _queues(state, now)
         yield from _runs(state, now)

@@ -49,7 +49,7 @@ def assert_the_overview_is_full(data_dir: Path) -> None:
     """The dashboard has something to show at once: also how bands moved, and which runs there were."""
     pipeline = Pipeline(Settings(data_dir=data_dir))
     with pipeline.database.read() as connection:
-        shown = metrics.overview(connection, pipeline.settings.campaign)
+        shown = metrics.overview(connection)
         jobs = connection.execute(sa.select(run_marks.c.job).order_by(run_marks.c.job)).scalars().all()
     assert [step.users for step in shown.funnel.steps][:4] == [20, 19, 19, 19]
     assert len(shown.users_by_band.over_time) == HISTORY_DAYS + 1

@@ -10,7 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from engagement_pipeline.copywriting.brand import Brand, load_brand
-from engagement_pipeline.copywriting.copy import Copy
+from engagement_pipeline.copywriting.brief import Brief
+from engagement_pipeline.copywriting.copy import Copy, Text
+from engagement_pipeline.copywriting.keeping import keep
 from engagement_pipeline.delivery import suppressions
 from engagement_pipeline.delivery.dynamodb.items import is_email, stored_email
 from engagement_pipeline.delivery.dynamodb.ledger import DynamoLedger
@@ -117,6 +119,12 @@ class Parts:
         ]
         self.ledger.create_drafts(drafts, now)
         return drafts
+
+    def keep(self, user_id: str, brief: Brief) -> None:
+        """Note with a user's e-mails from what they were written."""
+        kept = keep(Text(COPY, "template"), brief)
+        with self.database.write() as connection:
+            connection.execute(sa.update(emails).where(emails.c.user_id == user_id).values(provenance=kept))
 
     def sender(
         self, mailer: Mailer | None, gate: GateSettings = GATE, *, lanes: int = 1, warming_up: bool = False

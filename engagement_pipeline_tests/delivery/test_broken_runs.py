@@ -24,7 +24,7 @@ from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import CAMPAIGN, Parts, silent_user
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 
 class Provider:

@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from engagement_pipeline.cohorts.gate import decide
+from engagement_pipeline.copywriting import keeping
 from engagement_pipeline.copywriting.approvals import Approval
 from engagement_pipeline.copywriting.brief import Brief
 from engagement_pipeline.copywriting.copy import Copy, Copywriter, Spending, Text, text_number
@@ -62,6 +63,9 @@ def test_everyone_to_be_mailed_gets_one_draft(rooms: Rooms) -> None:
     assert len(report.by_variant) > 1
     row = rooms.parts.rows()["u00001"]
     assert (row.status, row.step, row.copywriter, row.decided_at) == ("draft", 1, "template", NOW)
+    brief = keeping.read(row.provenance).known()
+    assert brief is not None
+    assert (brief.silence, brief.categories, brief.variant) == ("about_a_season", ("dresses",), row.variant)
     assert Copy.model_validate(row.copy)
     assert 0 < row.score < 50
     again = rooms.run(NOW, full=True)

@@ -32,6 +32,7 @@ from engagement_pipeline.users.addresses import address_key
 from engagement_pipeline.users.rejects import Reject, list_rejected
 from engagement_pipeline.users.tables import orders, users
 from engagement_pipeline_tests.conftest import NOW
+from engagement_pipeline_tests.copywriting.samples import brief
 from engagement_pipeline_tests.delivery.mortal_eraser import STEPS
 from engagement_pipeline_tests.delivery.parts import SECRET, Parts, order, outbox_ids, silent_user
 from engagement_pipeline_tests.delivery.sql_stores import sql_stores
@@ -103,6 +104,7 @@ def shop(database: Database, tmp_path: Path) -> Shop:
 
 def test_nothing_that_stays_says_who_it_was(shop: Shop) -> None:
     email_id = shop.rows()[ZOE].email_id
+    shop.keep(ZOE, brief(other_interests=(f"gowns for {NAME}".casefold(),)))
     shop.report("open", email_id, KEY)
     shop.report("other", None, KEY, "unmatched", provider_message_id="of nobody")
     reject = Reject(
@@ -126,6 +128,8 @@ def test_nothing_that_stays_says_who_it_was(shop: Shop) -> None:
     assert shop.holds(ADDRESS, NAME, "Zo\\u00eb", "quillfeather") == []
     assert shop.store.get_user(ZOE) is None
     assert shop.store.orders_of(ZOE) == []
+    [nobodys] = [row for row in shop.all(emails) if row.user_id != "u00001"]
+    assert nobodys.provenance["brief"]["silence"] == "about_a_season"
     [kept] = shop.all(idempotency_keys)
     assert (kept.status, kept.body, kept.user_id) == (201, None, None)
     with shop.database.read() as connection:

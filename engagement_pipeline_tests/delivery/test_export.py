@@ -19,6 +19,7 @@ from engagement_pipeline.scoring.tables import scores
 from engagement_pipeline.users.addresses import address_key
 from engagement_pipeline.users.rejects import Reject
 from engagement_pipeline_tests.conftest import NOW
+from engagement_pipeline_tests.copywriting.samples import brief
 from engagement_pipeline_tests.delivery.parts import SECRET, Parts, silent_user
 from engagement_pipeline_tests.delivery.sql_stores import sql_stores
 
@@ -48,6 +49,7 @@ def exported(parts: Parts, user_id: str = "u00001") -> dict[str, Any]:
 
 def test_everything_is_there(parts: Parts) -> None:
     email_id = parts.rows()["u00001"].email_id
+    parts.keep("u00001", brief())
     report(parts, "e1", email_id, KEY)
     report(parts, "e2", None, KEY)
     reject = Reject("user", "users.csv", 7, "consent", "not_a_truth", "is no yes or no", "u00001,zoe@example.com,maybe")
@@ -65,6 +67,7 @@ def test_everything_is_there(parts: Parts) -> None:
     assert [order["total_value"] for order in found["orders"]] == [50.0]
     [email] = found["emails"]
     assert email["copy"]["subject"] == "It has been a while, Zoë"
+    assert (email["brief"]["silence"], email["provenance"]) == ("about_a_season", None)
     assert email["status"] == "opened"
     assert {event["kind"]: event["original"] for event in email["events"]} == {
         "delivery": {},

@@ -95,6 +95,7 @@ def test_a_request_is_queued_and_sent(shop: Shop) -> None:
     )
     assert (row.campaign, row.step, row.copywriter, row.band) == (CAMPAIGN, 1, "template", "critical")
     assert row.edition
+    assert row.provenance["brief"]["categories"] == ["dresses"]
     report = shop.send()
     assert report.sent == 1
     assert (shop.folder / "outbox" / f"{row.email_id}.eml").exists()

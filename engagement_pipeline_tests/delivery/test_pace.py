@@ -17,7 +17,7 @@ from engagement_pipeline.delivery.tables import send_pace
 from engagement_pipeline.platform import clock
 from engagement_pipeline.platform.sql import Database
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 LAST_SECOND = datetime(2026, 3, 2, 23, 59, 59, 999_000, tzinfo=timezone.utc)
 

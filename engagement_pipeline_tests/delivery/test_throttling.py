@@ -1,205 +1,29 @@
-"""Servers that throttle, hang up, answer slowly or refuse: the pace is kept, nobody gets two, nobody is lost."""
+"""Servers that throttle, hang up or refuse: nobody gets two, nobody is lost. How quickly it goes: `test_rates`."""
 
-import json
 import random
-import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 import pytest
 
-from engagement_pipeline.delivery.send_report import SendReport
 from engagement_pipeline.platform.sql import Database
-from engagement_pipeline_tests.aws_server import REGION, FaultProxy, sent_through_ses
-from engagement_pipeline_tests.conftest import NOW
+from engagement_pipeline_tests.aws_server import FaultProxy
 from engagement_pipeline_tests.delivery.paced_sender import run_senders
-from engagement_pipeline_tests.delivery.parts import Parts, silent_user
-from engagement_pipeline_tests.faults import Fault, Faults
+from engagement_pipeline_tests.delivery.witness import (
+    SEND_EMAIL,
+    TOO_FAST,
+    Witness,
+    check_books,
+    half,
+    queue,
+    ses_allows,
+    ses_taken,
+    smtp_taken,
+    total,
+)
+from engagement_pipeline_tests.faults import Fault
 from engagement_pipeline_tests.smtp_server import SmtpServer
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
-
-SEND_EMAIL = "/v2/email/outbound-emails"
-GET_ACCOUNT = "/v2/email/account"
-TOO_FAST = Fault(status=429, code="TooManyRequestsException", reply="Maximum sending rate exceeded.")
-
-_STATUSES = ("queued", "sent", "failed", "unknown")
-
-Misbehaviour = Callable[[random.Random], Fault | None]
-
-
-class Witness:
-    """Notes when a server sees a call, by its own clock, and lets it go as a test wishes."""
-
-    def __init__(self, faults: Faults, calls: str, misbehave: Misbehaviour = lambda chance: None) -> None:
-        self.seen: list[float] = []
-        self._chance = random.Random(1)
-        self._calls = calls
-        self._misbehave = misbehave
-        faults.decide = self._decide
-
-    def _decide(self, stage: str) -> Fault | None:
-        if stage != self._calls:
-            return None
-        self.seen.append(time.monotonic())
-        return self._misbehave(self._chance)
-
-    @property
-    def in_the_busiest_second(self) -> int:
-        return max(sum(first <= later < first + 1 for later in self.seen[at:]) for at, first in enumerate(self.seen))
-
-    def rate(self, lanes: int) -> float:
-        """Return the calls a second, up to the last few, which are too few for all lanes."""
-        busy = self.seen[: -2 * lanes]
-        return (len(busy) - 1) / (busy[-1] - busy[0])
-
-
-class Metronome:
-    """Ticks every 10 ms and counts the ticks that this machine, busy with other things, let it miss."""
-
-    def __init__(self) -> None:
-        self.ticks = self.missed = 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> "Metronome":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    @property
-    def was_disturbed(self) -> bool:
-        return self.missed * 200 > self.ticks
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            began = time.monotonic()
-            time.sleep(0.01)
-            self.ticks += 1
-            self.missed += time.monotonic() - began > 0.018
-
-
-def keeps_the_pace(run: Callable[[], Witness], allowed: float, lanes: int) -> None:
-    """Check that the server never sees more calls in any second than it allows, and on the whole at most 5 % fewer.
-
-    A machine with other things to do costs a run some of its turns; it never adds any.
-    """
-    for _ in range(3):
-        with Metronome() as metronome:
-            witness = run()
-        assert witness.in_the_busiest_second <= allowed
-        achieved = witness.rate(lanes) / allowed
-        if achieved >= (0.8 if metronome.was_disturbed else 0.95):
-            return
-    pytest.fail(f"only {achieved:.1%} of the allowed rate; the metronome missed {metronome.missed}/{metronome.ticks}")
-
-
-def queue(database: Database, emails: int) -> Parts:
-    """Write a draft for so many users who have none yet."""
-    parts = Parts(database)
-    known = len(parts.rows())
-    users = [silent_user(known + number) for number in range(emails)]
-    parts.add_users(users, NOW)
-    parts.add_drafts([user.user_id for user in users], NOW)
-    return parts
-
-
-def half(*faults: Fault) -> Misbehaviour:
-    return lambda chance: chance.choice(faults) if chance.random() < 0.5 else None
-
-
-def check_books(parts: Parts, taken: Iterable[str]) -> Counter[str]:
-    """Hold the ledger against the addresses whose mail the server has taken; return the rows by status."""
-    taken = list(taken)
-    assert not taken or max(Counter(taken).values()) == 1, "nobody gets two"
-    rows = parts.rows()
-    address = {user.user_id: user.email for user in parts.store.get_users(rows)}
-    by_status = {status: {address[key] for key, row in rows.items() if row.status == status} for status in _STATUSES}
-    assert sum(map(len, by_status.values())) == len(rows), "nobody is lost"
-    assert by_status["sent"] <= set(taken) <= by_status["sent"] | by_status["unknown"]
-    assert all(row.claimed_by is None for row in rows.values())
-    return Counter({status: len(addresses) for status, addresses in by_status.items() if addresses})
-
-
-def smtp_taken(server: SmtpServer) -> list[str]:
-    return [recipient for message in server.received for recipient in message.recipients]
-
-
-def ses_taken(proxy: FaultProxy) -> list[str]:
-    return [recipient for message in sent_through_ses(f"http://{proxy.upstream.netloc}") for recipient in message["To"]]
-
-
-def ses_allows(proxy: FaultProxy, per_second: float, left: int = 100_000, *, enabled: bool = True) -> None:
-    import boto3
-
-    client = boto3.client("sesv2", endpoint_url=f"http://{proxy.upstream.netloc}", region_name=REGION)
-    client.create_email_identity(EmailIdentity="example.com")
-    quota = {"MaxSendRate": per_second, "Max24HourSend": left, "SentLast24Hours": 0}
-    account = {"SendingEnabled": enabled, "SendQuota": quota}
-    proxy.faults.add(GET_ACCOUNT, Fault(status=200, reply=json.dumps(account)), times=4)
-
-
-def total(reports: list[SendReport], what: str) -> int:
-    return sum(getattr(report, what) for report in reports)
-
-
-@pytest.mark.parametrize(
-    ("database", "senders"),
-    [
-        ("sqlite", 1),
-        ("postgresql", 2),
-        pytest.param("sqlite", 2, marks=pytest.mark.soak),
-        pytest.param("postgresql", 1, marks=pytest.mark.soak),
-    ],
-    indirect=["database"],
-)
-def test_an_smtp_server_that_throttles_half_of_all_calls(
-    database: Database, smtp_server: SmtpServer, senders: int
-) -> None:
-    too_fast = (Fault(reply="454 4.7.0 Throttling failure"), Fault(reply="421 4.7.0 Try again later"))
-
-    def run() -> Witness:
-        witness = Witness(smtp_server.faults, "MAIL", half(*too_fast))
-        parts = queue(database, 130)
-        reports = run_senders(database, f"smtp:{smtp_server.port}", senders, lanes=4, per_second=50)
-        assert check_books(parts, smtp_taken(smtp_server)).keys() == {"sent"}
-        assert total(reports, "sent") == 130
-        assert total(reports, "throttled") == len(witness.seen) - 130 > 50
-        return witness
-
-    keeps_the_pace(run, allowed=50, lanes=4 * senders)
-
-
-@pytest.mark.parametrize(("database", "senders"), [("sqlite", 2), ("postgresql", 1)], indirect=["database"])
-def test_ses_that_throttles_half_of_all_calls(database: Database, fault_proxy: FaultProxy, senders: int) -> None:
-    def run() -> Witness:
-        ses_allows(fault_proxy, per_second=30)
-        witness = Witness(fault_proxy.faults, SEND_EMAIL, half(TOO_FAST))
-        parts = queue(database, 90)
-        reports = run_senders(database, f"ses:{fault_proxy.url}", senders, lanes=4)
-        assert check_books(parts, ses_taken(fault_proxy)).keys() == {"sent"}
-        assert total(reports, "throttled") == len(witness.seen) - 90 > 30
-        return witness
-
-    keeps_the_pace(run, allowed=30, lanes=4 * senders)
-
-
-@pytest.mark.parametrize(("database", "senders"), [("sqlite", 1), ("postgresql", 2)], indirect=["database"])
-def test_a_server_that_answers_slowly(database: Database, smtp_server: SmtpServer, senders: int) -> None:
-    def run() -> Witness:
-        witness = Witness(smtp_server.faults, "MAIL", lambda chance: Fault(delay=chance.uniform(0.2, 0.3)))
-        parts = queue(database, 210)
-        run_senders(database, f"smtp:{smtp_server.port}", senders, lanes=16 if senders == 1 else 12, per_second=40)
-        assert check_books(parts, smtp_taken(smtp_server)).keys() == {"sent"}
-        return witness
-
-    keeps_the_pace(run, allowed=40, lanes=16)
-
+pytestmark = pytest.mark.integration
 
 SMTP_TROUBLE = {
     "MAIL": (Fault(reply="451 4.3.0 Later"), Fault(reply="421 4.3.2 Closing"), Fault(drop=True)),

@@ -19,6 +19,7 @@ from engagement_pipeline.cli.dagster_home import prepare
 from engagement_pipeline.cli.demo import claim_changes, run_job
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform import clock
+from engagement_pipeline.platform.priority import NICENESS
 from engagement_pipeline.platform.settings import GateSettings, Settings
 from engagement_pipeline_tests.defs.conftest import silent_user
 
@@ -50,7 +51,7 @@ def web_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def address(pipeline: Pipeline, web_port: int) -> Iterator[str]:
+def served(pipeline: Pipeline, web_port: int) -> Iterator[tuple[str, int]]:
     """`engagement dev` on a store that has been through one refresh."""
     now = clock.now()
     pipeline.store.put_users([silent_user(number, days=40 + number, now=now) for number in range(5)], now)
@@ -76,12 +77,17 @@ def address(pipeline: Pipeline, web_port: int) -> Iterator[str]:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
             wait_for(lambda: is_open(port) and is_open(web_port))
-            yield f"http://127.0.0.1:{port}"
+            yield f"http://127.0.0.1:{port}", process.pid
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(PATIENCE_SECONDS)
             # The web server was not told: it goes with the process that started it.
             wait_for(lambda: not is_open(web_port))
+
+
+@pytest.fixture(scope="module")
+def address(served: tuple[str, int]) -> str:
+    return served[0]
 
 
 @pytest.fixture
@@ -163,3 +169,16 @@ def test_whoever_is_written_to_on_request_gets_it_within_seconds(page: Any, pipe
     page.get_by_role("link", name="Overview").first.wait_for()
     page.goto(f"http://127.0.0.1:{web_port}/email/{email_id}")
     page.get_by_text("delivered").first.wait_for()
+
+
+def test_runs_give_way_to_whoever_looks_at_a_page(served: tuple[str, int]) -> None:
+    _, pid = served
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    if not children.exists():
+        pytest.skip("this system does not tell who started a process")
+    started = {child: Path(f"/proc/{child}/cmdline").read_bytes() for child in children.read_text().split()}
+    runs = [int(child) for child, command in started.items() if b"dagster" in command]
+    (web,) = (int(child) for child, command in started.items() if b"--until-closed" in command)
+    assert runs
+    assert {os.getpriority(os.PRIO_PROCESS, child) for child in (pid, *runs)} == {NICENESS}
+    assert os.getpriority(os.PRIO_PROCESS, web) == os.getpriority(os.PRIO_PROCESS, 0)

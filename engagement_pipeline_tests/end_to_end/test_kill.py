@@ -82,7 +82,7 @@ def result(folder: Path) -> dict[str, Any]:
         pipeline.database.close()
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(50, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])])
+@pytest.mark.parametrize("kills", [2, pytest.param(50, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])])
 def test_killed_anywhere_nothing_is_done_twice_or_lost(kills: int, tmp_path: Path) -> None:
     orders = write_files(tmp_path)
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"

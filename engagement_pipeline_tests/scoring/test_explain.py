@@ -61,7 +61,7 @@ def test_in_words() -> None:
     user = UserFacts(5, 61.2, days_ago(40))
     explanation = explain(user, POPULATION, SETTINGS, AS_OF)
     assert explanation.sentences == (
-        "Score 60.8 of 100 (moderate): a chance of about 61 % of an order within the next 90 days.",
+        "Score 60.7 of 100 (moderate): a chance of about 61 % of an order within the next 90 days.",
         "A user with one order of this shop's typical value, placed today, would have 40.0.",
         "Orders on 5 different days: adds 29.0 points.",
         "An average order of 61.20, 2.4 times this shop's typical 25.00: adds 5.5 points.",

@@ -21,6 +21,7 @@ from engagement_pipeline_tests.users.builders import order, user
         ("order_id", "\ud800"),
         ("order_id", 7),
         ("user_id", "  "),
+        ("user_id", " erased:9182f426e0af4132951bec6b08be44e9"),
         ("ordered_at", "2025-03-01"),
         ("ordered_at", NOW.replace(tzinfo=None)),
         ("ordered_at", datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))),
@@ -44,6 +45,7 @@ def test_order_refuses(field: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
+        ("user_id", "erased:9182f426e0af4132951bec6b08be44e9"),
         ("email", "nobody"),
         ("name", "a\r\nb"),
         ("name", ""),

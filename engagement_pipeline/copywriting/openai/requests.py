@@ -1,6 +1,5 @@
 """Texts that are wanted from a batch: awaited, or answered once in a way that cannot be sent."""
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,8 +68,7 @@ class RequestStore:
     def add(self, requests: Iterable[Request], now: datetime) -> None:
         """Note what is wanted, for the next batch."""
         rows = [
-            {**key._asdict(), "brief": brief.model_dump(mode="json"), "batch_key": None, "wanted_at": now}
-            for key, brief in requests
+            {**key._asdict(), "brief": brief.record(), "batch_key": None, "wanted_at": now} for key, brief in requests
         ]
         with self._database.write() as connection:
             insert_or_ignore(connection, copy_requests, rows)
@@ -125,8 +123,7 @@ class RequestStore:
 def request_of(row: sa.Row[Any]) -> Request:
     """Read a whole row of `copy_requests`."""
     key = TextKey(row.fingerprint, row.prompt_version, row.model, row.number)
-    # By way of JSON, in which a brief's dates are text even to a strict reader.
-    return Request(key, Brief.model_validate_json(json.dumps(row.brief)))
+    return Request(key, Brief.of_record(row.brief))
 
 
 def up_to(fingerprint: str, number: int) -> sa.ColumnElement[bool]:

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
+from engagement_pipeline.copywriting.keeping import without_own_words
 from engagement_pipeline.delivery.anonymous import Pseudonyms
 from engagement_pipeline.delivery.dynamodb import addresses
 from engagement_pipeline.delivery.dynamodb.items import EARLIER_TEXTS, item_of, stored_email
@@ -52,6 +53,7 @@ def _renamed(item: Item, names: Pseudonyms, now: datetime) -> Item:
         user_id=names.user_id,
         address_key=names.address_key(row.address_key),
         provider_message_id=names.provider_message_id(row),
+        provenance=without_own_words(row.provenance),
         updated_at=now,
     )
     return item_of(renamed)

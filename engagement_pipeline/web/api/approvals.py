@@ -4,8 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from engagement_pipeline.copywriting.approvals import Approval
-from engagement_pipeline.delivery.approving import count_by_edition, decide
+from engagement_pipeline.delivery.approving import count_waiting
 from engagement_pipeline.platform.errors import BadInputError
 from engagement_pipeline.web.api.calls import NoParameters, Reader, Writer
 from engagement_pipeline.web.api.described import problems
@@ -18,6 +17,7 @@ from engagement_pipeline.web.api.models.approvals import (
 )
 from engagement_pipeline.web.api.problems import invalid, not_found
 from engagement_pipeline.web.queries.approvals import decided_editions, waiting_editions
+from engagement_pipeline.web.verdicts import WRONG_NOTE, UnknownEditionError, decide_on
 
 router = APIRouter(prefix="/api/approvals", tags=["E-mails"])
 
@@ -48,20 +48,14 @@ def put(
 
     Rejecting closes those that wait. Repeating changes nothing.
     """
-    pipeline, campaign = call.pipeline, call.pipeline.settings.campaign
-    with pipeline.database.read() as connection:
-        if edition not in count_by_edition(connection, campaign):
-            raise not_found("edition")
     try:
-        note = " ".join(decision.note.split())
-        approval = Approval(campaign, edition, decision.verdict, call.session.actor, note, call.now)
-    except BadInputError as error:
-        raise invalid("note", "invalid", str(error)) from None
-    entry = call.by.entry(f"copy.{decision.verdict}", "edition", edition, {"campaign": campaign})
-    decided = decide(pipeline.database, pipeline.ledger, approval, audit=entry)
+        standing = decide_on(call.pipeline, edition, decision.verdict, decision.note, call.by)
+    except UnknownEditionError:
+        raise not_found("edition") from None
+    except BadInputError:
+        raise invalid("note", "invalid", WRONG_NOTE) from None
+    with call.pipeline.database.read() as connection:
+        waiting = count_waiting(connection, call.pipeline.settings.campaign, edition)
     return VerdictAnswer(
-        decided=DecidedAnswer.model_validate(decided.approval),
-        closed=decided.closed,
-        waiting=decided.waiting,
-        emailed=decided.emailed,
+        decided=DecidedAnswer.model_validate(standing.approval), closed=standing.closed, waiting=waiting
     )

@@ -19,6 +19,8 @@ from engagement_pipeline.web.security.people import door_of
 
 # Stands for a slash within an id while the path is taken apart; no id may hold it.
 _SLASH: Final = "\ue000"
+# As it stands in the description of operations that change something.
+WRITE: Final = "write"
 _ID: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$"
 
 _bearer = HTTPBearer(
@@ -54,7 +56,7 @@ def _reader(
     return Call(request, pipeline, door_of(request).by_header(request, background))
 
 
-async def _writer(call: Annotated[Call, Depends(_reader)]) -> Call:
+async def _writer(call: Annotated[Call, Security(_reader, scopes=[WRITE])]) -> Call:
     if not call.session.may_write:
         raise HTTPException(403, "This token may only read.")
     return call

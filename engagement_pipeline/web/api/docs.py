@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from engagement_pipeline.web.api.openapi import VERSION, describe
+from engagement_pipeline.web.api.openapi import VERSION, describe, needs_write
 from engagement_pipeline.web.api.problems import KINDS
 
 router = APIRouter(prefix="/api", include_in_schema=False)
@@ -100,6 +100,7 @@ def _operation(method: str, path: str, operation: Mapping[str, Any], schemas: Ma
         "answer": list(_fields(answer, schemas)) if answer else [],
         "statuses": {status: each["description"] for status, each in operation["responses"].items()},
         "needs_token": "security" in operation,
+        "needs_write": needs_write(operation),
     }
 
 

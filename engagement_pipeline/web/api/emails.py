@@ -22,7 +22,7 @@ from engagement_pipeline.web.queries.emails import EmailDetail, EmailFilters, em
 
 router = APIRouter(prefix="/api/emails", tags=["E-mails"])
 
-_FURTHER = ("attempts", "not_before", "provider", "provider_message_id", "overrides", "provenance")
+_FURTHER = ("attempts", "not_before", "provider", "provider_message_id", "overrides")
 
 
 @router.get(
@@ -72,6 +72,8 @@ def _answer(call: Call, email_id: str) -> EmailAnswer:
             **vars(detail.row),
             **{name: getattr(detail, name) for name in _FURTHER},
             "rendered": _rendered(call, detail),
+            "brief": detail.kept.brief,
+            "provenance": detail.kept.record,
             "events": [EmailEvent.model_validate(event) for event in detail.events],
         }
     )

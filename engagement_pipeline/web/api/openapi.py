@@ -1,11 +1,13 @@
 """The API's own description, put together from the handlers: OpenAPI 3.1."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from engagement_pipeline.web.api.calls import WRITE
 from engagement_pipeline.web.api.problems import KINDS, MEDIA_TYPE, Problem
 
 VERSION: Final = "1.0.0"
@@ -30,8 +32,9 @@ The answer carries the score computed at once, by the same formula.
 **Errors** are `application/problem+json` (RFC 9457). They name fields and reasons, and never repeat what was sent.
 """
 
-_EVERYWHERE: Final = (400, 401, 403, 422, 429, 503)
+_EVERYWHERE: Final = (400, 401, 422, 429, 503)
 _WITH_BODY: Final = (413,)
+_WRITING: Final = (403,)
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
@@ -55,6 +58,11 @@ def describe(app: FastAPI) -> dict[str, Any]:
     return described
 
 
+def needs_write(operation: Mapping[str, Any]) -> bool:
+    """Tell whether an operation takes a token that may write."""
+    return any(WRITE in roles for each in operation.get("security", ()) for roles in each.values())
+
+
 _TAGS: Final = [
     {"name": "Users", "description": "Whom the shop knows, and how engaged they are."},
     {"name": "Orders", "description": "Purchases: what the score is made of."},
@@ -72,7 +80,8 @@ def _complete(operation: dict[str, Any]) -> None:
         _say_how_it_is_sent(parameter, operation["responses"])
     responses = operation["responses"]
     if "security" in operation:
-        for status in (*_EVERYWHERE, *(_WITH_BODY if "requestBody" in operation else ())):
+        further = (*(_WITH_BODY if "requestBody" in operation else ()), *(_WRITING if needs_write(operation) else ()))
+        for status in (*_EVERYWHERE, *further):
             responses.setdefault(str(status), {"description": KINDS[status].title})
     elif "422" in responses:
         del responses["422"]

@@ -29,7 +29,7 @@ _LINKS = {
     operation_id="write_order",
     responses=answers(200, "An order of this id was known: it is replaced.", headers=LOCATION, links=_LINKS)
     | answers(201, "A new order.", OrderWritten, headers=LOCATION, links=_LINKS)
-    | problems(409, 410),
+    | problems(410),
 )
 def write(call: Writer, _: NoParameters, order: OrderFields, idempotency_key: IdempotencyKey = None) -> OrderWritten:
     """Write an order, and read its user's score, computed at once. One of the same id is replaced."""
@@ -52,7 +52,7 @@ def write(call: Writer, _: NoParameters, order: OrderFields, idempotency_key: Id
 @router.post(
     "/order-batches",
     operation_id="write_orders",
-    responses=answers(200, "All orders are written.") | problems(409, 410),
+    responses=answers(200, "All orders are written.") | problems(410),
 )
 def write_batch(
     call: Writer, _: NoParameters, batch: OrderBatch, idempotency_key: IdempotencyKey = None

@@ -116,10 +116,11 @@ def get_timeline(call: Reader, user_id: UserId, query: Listing) -> Page[Timeline
 
 @router.get("/export", operation_id="export_user", responses=problems(404))
 def export(call: Reader, _: NoParameters, user_id: UserId) -> dict[str, Any]:
-    """Give everything that is known about a person, for the person (GDPR, articles 15 and 20)."""
+    """Give everything that is known about a person, for the person (GDPR, articles 15 and 20). It is recorded."""
     exported = export_person(call.pipeline.database, user_id)
     if exported is None:
         raise not_found("user")
+    call.pipeline.audit.record(call.by.entry("user.exported", "user", user_id, {}))
     return exported
 
 

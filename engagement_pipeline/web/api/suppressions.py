@@ -83,11 +83,12 @@ def look_up(call: Reader, _: NoParameters, wanted: Lookup) -> LookedUp:
     responses={200: {"description": "A CSV file.", "content": {CSV: {"schema": {"type": "string"}}}}},
 )
 def export(call: Reader, _: NoParameters) -> Response:
-    """Take the list out as CSV, with the addresses of users that are known."""
+    """Take the list out as CSV, with the addresses of users that are known. It is recorded."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "suppressions.csv"
-        suppression_files.export_suppressions(call.pipeline.database, path)
+        lines = suppression_files.export_suppressions(call.pipeline.database, path)
         content = path.read_bytes()
+    call.pipeline.audit.record(call.by.entry("suppressions.exported", "suppressions", "", {"lines": lines}))
     headers = {"Content-Disposition": 'attachment; filename="suppressions.csv"'}
     return Response(content, media_type=CSV, headers=headers)
 
@@ -99,6 +100,8 @@ def import_(
     file: Annotated[bytes, Body(media_type=CSV, description="A header with `email` or `address_key`; 2 MiB at most.")],
 ) -> Imported:
     """Put the addresses of a CSV file on the list. Sending it twice changes nothing."""
+    if call.request.headers.get("content-type", "").partition(";")[0].strip().lower() != CSV:
+        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the file as it is, with Content-Type: {CSV}.")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "api.csv"
         path.write_bytes(file)

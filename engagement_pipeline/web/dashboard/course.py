@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from engagement_pipeline.scoring.shown import shown
 from engagement_pipeline.web.dashboard import figures
 from engagement_pipeline.web.dashboard.words import (
     BANDS,
@@ -84,7 +85,7 @@ def _words(entry: Entry) -> tuple[str, str]:
         return EVENTS.get(entry.what, readable(entry.what)), _reported(details)
     if entry.kind == "band":
         band, before = BANDS.get(entry.what, entry.what), BANDS.get(details["before"], details["before"])
-        return f"Score now in {band.lower()}, was {before.lower()}", f"{details['score']:.1f} points"
+        return f"Score now in {band.lower()}, was {before.lower()}", f"{shown(details['score'])} points"
     return _CHANGES.get(entry.what, readable(entry.what.replace(".", " "))), _change(details)
 
 
@@ -95,7 +96,7 @@ def _decision(entry: Entry) -> tuple[str, str]:
     asked = f", asked for by {details['requested_by']}" if details.get("requested_by") else ""
     return _DECISIONS.get(
         entry.what, readable(entry.what)
-    ), f"{_campaign(details)}, score {details['score']:.1f}{asked}"
+    ), f"{_campaign(details)}, score {shown(details['score'])}{asked}"
 
 
 def _campaign(details: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from engagement_pipeline.scoring.shown import shown
 from engagement_pipeline.web.dashboard import figures, words
 from engagement_pipeline.web.dashboard.static_files import static_url
 
@@ -54,6 +55,7 @@ class Templates:
             number=figures.number,
             money=figures.money,
             points=figures.points,
+            score=shown,
             day=figures.day,
             moment=figures.moment,
             short=figures.short,

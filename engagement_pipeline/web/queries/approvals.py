@@ -1,91 +1,103 @@
 """What waits for somebody to agree to its words, by edition, with samples; and what was decided before."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from engagement_pipeline.copywriting.tables import copy_approvals
+from engagement_pipeline.copywriting import approvals
+from engagement_pipeline.copywriting.approvals import Approval
+from engagement_pipeline.delivery.statements import EDITION
+from engagement_pipeline.delivery.statuses import WAITING
 from engagement_pipeline.delivery.tables import emails
+from engagement_pipeline.web.queries.samples import Sample, read_samples
 
-# The name under which rows from before there were editions are decided on.
-UNNAMED: Final = "unnamed"
-
-_WAITING: Final = ("draft", "queued")
-# Enough to find a sample of each variant among.
-_LOOKED_AT: Final = 200
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One e-mail of an edition, with its placeholders."""
-
-    email_id: str
-    variant: str | None
-    subject: str
-    paragraphs: tuple[str, ...]
+# Of each status, from either end: some 30 ms where there are hundreds of thousands.
+LOOKED_AT: Final = 2_000
 
 
 @dataclass(frozen=True)
 class WaitingEdition:
-    """E-mails with the same words to choose from, that nobody has decided on: how many, since when, and samples."""
+    """E-mails with the same words to choose from, that nobody has decided on.
+
+    Attributes:
+        edition: which words.
+        number: how many there are among those looked at.
+        is_more: whether not all that wait were looked at, so that there may be more.
+        oldest: since when the one waits that has waited longest among them.
+        samples: one of each variant.
+    """
 
     edition: str
     number: int
+    is_more: bool
     oldest: datetime
     samples: list[Sample]
 
 
-@dataclass(frozen=True)
-class DecidedEdition:
-    """A verdict that stands."""
-
-    edition: str
-    verdict: str
-    decided_by: str
-    note: str
-    decided_at: datetime
-
-
-_EDITION: Final = sa.func.coalesce(emails.c.edition, UNNAMED)
-
-
 def waiting_editions(connection: sa.Connection, campaign: str) -> list[WaitingEdition]:
-    """Return the editions of a campaign that wait and that nobody has decided on, the one that waits longest first."""
-    decided = sa.select(copy_approvals.c.edition).where(copy_approvals.c.campaign == campaign)
-    oldest = sa.func.min(emails.c.created_at, type_=emails.c.created_at.type)
-    query = (
-        sa.select(_EDITION.label("edition"), sa.func.count().label("number"), oldest.label("oldest"))
-        .where(emails.c.status.in_(_WAITING), emails.c.campaign == campaign, _EDITION.not_in(decided))
-        .group_by(_EDITION)
-        .order_by(oldest)
+    """Return the editions of a campaign that wait and that nobody has decided on, the one that waits longest first.
+
+    Where very many e-mails wait, only the oldest and the newest of each status are looked at. An edition that is
+    hidden between them shows as soon as those before it have gone.
+    """
+    groups = list(connection.execute(_groups()))
+    is_more = any(
+        sum(row.number for row in rows) >= 2 * LOOKED_AT for _, rows in groupby(groups, lambda row: row.status)
     )
-    return [
-        WaitingEdition(row.edition, row.number, row.oldest, _samples(connection, campaign, row.edition))
-        for row in connection.execute(query).all()
-    ]
+    decided = approvals.find_all(connection, campaign)
+    open_ones = [row for row in groups if row.campaign == campaign and row.edition not in decided]
+    samples = read_samples(connection, [row.sample for row in open_ones])
+    by_edition = sorted(open_ones, key=lambda row: row.edition)
+    found = [_edition(list(rows), is_more, samples) for _, rows in groupby(by_edition, lambda row: row.edition)]
+    return sorted(found, key=lambda each: (each.oldest, each.edition))
 
 
-def decided_editions(connection: sa.Connection, campaign: str) -> list[DecidedEdition]:
+def decided_editions(connection: sa.Connection, campaign: str) -> Sequence[Approval]:
     """Return the verdicts on a campaign's editions, the newest first."""
-    columns = (copy_approvals.c[name] for name in DecidedEdition.__dataclass_fields__)
-    query = sa.select(*columns).where(copy_approvals.c.campaign == campaign)
-    rows = connection.execute(query.order_by(copy_approvals.c.decided_at.desc(), copy_approvals.c.edition))
-    return [DecidedEdition(**row._mapping) for row in rows]
+    return list(approvals.find_all(connection, campaign).values())
 
 
-def _samples(connection: sa.Connection, campaign: str, edition: str) -> list[Sample]:
-    query = sa.select(emails.c.email_id, emails.c.variant, emails.c.copy).where(
-        emails.c.status.in_(_WAITING), emails.c.campaign == campaign, _EDITION.in_([edition])
+def _groups() -> sa.Select[Any]:
+    """Count e-mails that wait by what they say, for each group with an id to stand for it."""
+    ends = [end for status in sorted(WAITING) for end in _ends(status)]
+    row = sa.union(*ends).subquery().c
+    oldest = sa.func.min(row.created_at, type_=emails.c.created_at.type)
+    return (
+        sa.select(
+            row.status,
+            row.campaign,
+            row.edition,
+            sa.func.count().label("number"),
+            oldest.label("oldest"),
+            sa.func.max(row.email_id).label("sample"),
+        )
+        .group_by(row.status, row.campaign, row.edition, row.variant)
+        .order_by(row.status)
     )
-    found: dict[str | None, Sample] = {}
-    for row in connection.execute(query.limit(_LOOKED_AT)):
-        if row.copy is not None:
-            found.setdefault(row.variant, _sample(row.email_id, row.variant, row.copy))
-    return [found[variant] for variant in sorted(found, key=lambda each: each or "")]
 
 
-def _sample(email_id: str, variant: str | None, copy: Mapping[str, Any]) -> Sample:
-    return Sample(email_id, variant, str(copy.get("subject", "")), tuple(map(str, copy.get("paragraphs", ()))))
+_COLUMNS: Final = ("email_id", "status", "campaign", "variant", "created_at")
+
+
+def _ends(status: str) -> list[sa.Select[Any]]:
+    of_it = sa.select(*(emails.c[name] for name in _COLUMNS), EDITION.label("edition")).where(emails.c.status == status)
+    keys = (emails.c.created_at, emails.c.email_id)
+    oldest = of_it.order_by(*(key.asc() for key in keys)).limit(LOOKED_AT)
+    newest = of_it.order_by(*(key.desc() for key in keys)).limit(LOOKED_AT)
+    return [sa.select(end.subquery()) for end in (oldest, newest)]
+
+
+def _edition(rows: Sequence[sa.Row[Any]], is_more: bool, samples: dict[str, Sample]) -> WaitingEdition:
+    # A variant may wait in both statuses.
+    by_variant = {sample.variant: sample for row in rows if (sample := samples.get(row.sample)) is not None}
+    return WaitingEdition(
+        rows[0].edition,
+        sum(row.number for row in rows),
+        is_more,
+        min(row.oldest for row in rows),
+        [by_variant[variant] for variant in sorted(by_variant, key=lambda each: each or "")],
+    )

@@ -9,7 +9,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 from pydantic import ValidationError
 
+from engagement_pipeline.copywriting import keeping
 from engagement_pipeline.copywriting.copy import Copy, fill
+from engagement_pipeline.copywriting.keeping import Kept
 from engagement_pipeline.copywriting.render import Recipient, RenderedEmail, Renderer
 from engagement_pipeline.delivery.statuses import Status
 from engagement_pipeline.delivery.tables import email_events, emails
@@ -93,7 +95,7 @@ class EmailDetail:
     Attributes:
         row: as in a list.
         copy: what it says, with placeholders; None for the hold-out.
-        provenance: where a model was paid for the copy.
+        kept: the brief, and where a model was paid for the copy.
         attempts: how often it was handed over.
         not_before: waits for this moment.
         provider: who delivers or delivered it.
@@ -105,7 +107,7 @@ class EmailDetail:
 
     row: EmailRow
     copy: Mapping[str, Any] | None
-    provenance: Mapping[str, Any] | None
+    kept: Kept
     attempts: int
     not_before: datetime | None
     provider: str | None
@@ -142,12 +144,13 @@ def email_detail(pipeline: Pipeline, email_id: str) -> EmailDetail | None:
     if stored is None:
         return None
     user = pipeline.store.get_user(stored.user_id)
-    further = ("copy", "provenance", "attempts", "not_before", "provider", "provider_message_id", "overrides")
+    further = ("copy", "attempts", "not_before", "provider", "provider_message_id", "overrides")
     with pipeline.database.read() as connection:
         events = events_of(connection, email_id)
     subject = None if stored.copy is None else stored.copy.get("subject")
     return EmailDetail(
         row=_row({**vars(stored), "subject": subject}),
+        kept=keeping.read(stored.provenance),
         recipient=None if user is None else user.name,
         events=events,
         **{name: getattr(stored, name) for name in further},

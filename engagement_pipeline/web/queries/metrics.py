@@ -12,7 +12,6 @@ from engagement_pipeline.metrics.models import (
     Figures,
     Funnel,
     ScoreDistribution,
-    Segment,
     UsersByBand,
 )
 from engagement_pipeline.platform import published
@@ -25,27 +24,22 @@ _PARTS: Final = (UsersByBand, ScoreDistribution, Funnel, EmailStatus, Effectiven
 
 
 class Overview(BaseModel):
-    """What the first page shows: who is at risk, what was written, whether it helped."""
+    """All figures at once: who is at risk, what was written, whether it helped. Each part has the moment of its own."""
 
     model_config = ConfigDict(frozen=True)
 
     computed_at: datetime | None = Field(
-        None, description="When the oldest of its parts was computed; empty as long as none is."
+        None, description="When the oldest part but effectiveness was computed; empty as long as none is."
     )
     users_by_band: UsersByBand = UsersByBand()
     score_distribution: ScoreDistribution = ScoreDistribution()
     funnel: Funnel = Funnel()
     email_status: EmailStatus = EmailStatus()
-    effect: Segment | None = Field(None, description="Of the campaign as a whole; empty before the first measurement.")
+    effectiveness: Effectiveness = Effectiveness()
 
 
-def overview(connection: sa.Connection, campaign: str) -> Overview:
-    """Return the figures of the first page.
-
-    Args:
-        connection: reads.
-        campaign: whose effect.
-    """
+def overview(connection: sa.Connection) -> Overview:
+    """Return all figures at once."""
     found = published.get(connection, [each.published_as for each in _PARTS])
     bands, scores = _figures(found, UsersByBand), _figures(found, ScoreDistribution)
     way, emails = _figures(found, Funnel), _figures(found, EmailStatus)
@@ -56,7 +50,7 @@ def overview(connection: sa.Connection, campaign: str) -> Overview:
         score_distribution=scores,
         funnel=way,
         email_status=emails,
-        effect=_figures(found, Effectiveness).of_campaign(campaign),
+        effectiveness=_figures(found, Effectiveness),
     )
 
 

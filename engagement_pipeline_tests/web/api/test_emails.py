@@ -7,11 +7,15 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
+from engagement_pipeline.copywriting.copy import Provenance, Text
+from engagement_pipeline.copywriting.keeping import keep
 from engagement_pipeline.delivery import breaker
 from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.platform import facts, published, run_failures, run_marks
 from engagement_pipeline.platform.audit import audit_log
 from engagement_pipeline_tests.conftest import NOW
+from engagement_pipeline_tests.copywriting.samples import brief
+from engagement_pipeline_tests.delivery.parts import COPY
 from engagement_pipeline_tests.users.builders import log_of, newest_seq
 from engagement_pipeline_tests.web.api.shop import Shop
 
@@ -28,6 +32,19 @@ def test_emails_are_listed_and_read_as_they_are_received(api: TestClient) -> Non
     assert api.get("/api/emails?created_from=2026-03-01T00:00:00Z").json()["items"] == []
     assert api.get(f"/api/emails/{'0' * 32}").status_code == 404
     assert api.get("/api/emails/..%2F..%2Fetc").status_code == 422
+
+
+def test_an_email_is_read_with_its_brief_and_where_its_text_comes_from(api_shop: Shop, api: TestClient) -> None:
+    path = f"/api/emails/{'4' * 32}"
+    before = api.get(path).json()
+    assert (before["brief"], before["provenance"]) == (None, None)
+    paid = Provenance("v1", "a-model", "f" * 32, 0, 100, 50, 0.001)
+    kept = keep(Text(COPY, "openai", paid), brief())
+    with api_shop.database.write() as connection:
+        connection.execute(sa.update(emails).where(emails.c.email_id == "4" * 32).values(provenance=kept))
+    email = api.get(path).json()
+    assert email["brief"]["silence"] == "about_a_season"
+    assert (email["provenance"]["model"], "brief" in email["provenance"]) == ("a-model", False)
 
 
 def test_a_person_says_what_became_of_an_unknown_one(api_shop: Shop, api: TestClient) -> None:
@@ -107,6 +124,18 @@ def test_figures_are_there_before_they_are_computed(api: TestClient, name: str) 
     assert name == "overview" or answer.json()["computed_at"] is None
 
 
+@pytest.mark.parametrize("payload", [[], "text", {"today": 1, "bins": 1, "steps": 1, "counts": 1, "segments": 1}])
+def test_figures_of_another_version_count_as_not_computed(api_shop: Shop, api: TestClient, payload: object) -> None:
+    names = ("users_by_band", "score_distribution", "funnel", "email_status", "effectiveness")
+    with api_shop.database.write() as connection:
+        published.put(connection, dict.fromkeys(names, payload), NOW)
+    whole = api.get("/api/metrics/overview").json()
+    for name in names:
+        answer = api.get(f"/api/metrics/{name.replace('_', '-')}")
+        assert (answer.status_code, answer.json()["computed_at"]) == (200, None), name
+        assert whole[name] == answer.json()
+
+
 def test_figures_are_those_published(api_shop: Shop, api: TestClient) -> None:
     payload = {"as_of": "2026-03-02", "today": {"critical": 3, "at_risk": 2, "moderate": 1, "good": 0}}
     with api_shop.database.write() as connection:
@@ -159,6 +188,7 @@ def test_measurements_for_prometheus(api_shop: Shop, api: TestClient) -> None:
     api.get("/api/users/u1")
     api.get("/api/users/u2")
     api.get("/api/nothing/u3@example.com")
+    assert 'engagement_emails{status="unknown"}' not in api.get("/metrics").text, "counted once it is answered"
     text = api.get("/metrics").text
     assert 'engagement_http_request_seconds_count{method="GET",path="/api/users/{user_id}",status="200"} 2.0' in text
     assert 'engagement_emails{status="unknown"} 2.0' in text
@@ -190,7 +220,7 @@ def test_what_waits_for_approval(api_shop: Shop, api: TestClient) -> None:
     with api_shop.database.write() as connection:
         connection.execute(sa.update(emails).where(emails.c.email_id == "5" * 32).values(status="draft", edition="e1"))
     body = api.get("/api/approvals").json()
-    assert [(each["edition"], each["number"]) for each in body["waiting"]] == [("e1", 1)]
+    assert [(each["edition"], each["number"], each["is_more"]) for each in body["waiting"]] == [("e1", 1, False)]
     assert body["waiting"][0]["samples"][0]["subject"] == "It has been a while, {{first_name}}"
     assert (body["decided"], body["needed"]) == ([], False)
 
@@ -211,3 +241,11 @@ def test_an_edition_is_decided_on(api_shop: Shop, api: TestClient) -> None:
     assert (rejected["waiting"], rejected["closed"]) == (0, waiting["number"])
     assert [row["action"] for row in api_shop.rows(audit_log)] == ["copy.approved", "copy.rejected"]
     assert {row["status"] for row in api_shop.rows(emails) if row["edition"] == "0123abcd4567"} == {"skipped"}
+
+
+def test_what_the_campaign_says_now_is_decided_on_before_anything_waits(api_shop: Shop, api: TestClient) -> None:
+    edition = api_shop.pipeline.edition
+    rejected = api.put(f"/api/approvals/{edition}", json={"verdict": "rejected", "note": "too pushy"})
+    assert (rejected.status_code, rejected.json()["closed"], rejected.json()["waiting"]) == (200, 0, 0)
+    [decided] = api.get("/api/approvals").json()["decided"]
+    assert (decided["edition"], decided["note"]) == (edition, "too pushy")

@@ -63,6 +63,17 @@ def test_an_answer_about_somebody_who_was_erased_is_gone(api_shop: Shop, api: Te
     assert [row for row in api_shop.rows(users) if row["user_id"] == "ada"] == []
 
 
+def test_so_is_the_answer_to_a_batch_that_names_them_and_no_other(api_shop: Shop, api: TestClient) -> None:
+    for place, user_id in enumerate(("u1", "u10", "u%")):
+        api.post("/api/users", json={"user_id": user_id})
+        batch = {"orders": [_order() | {"order_id": f"n{place}", "user_id": user_id}]}
+        assert api.post("/api/order-batches", json=batch, headers={"Idempotency-Key": user_id}).status_code == 200
+    api.post("/api/users/u%25/erase")
+    api.post("/api/users/u1/erase")
+    kept = [row["body"]["body"]["users"] for row in api_shop.rows(idempotency_keys) if row["body"]]
+    assert [[user["user_id"] for user in users] for users in kept] == [["u10"]]
+
+
 @pytest.fixture
 def slow_engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, threading.Event]]:
     """Lets a wish begin, and holds it until it may go on."""

@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi.routing import APIRoute
 from playwright.sync_api import Browser, Route, expect, sync_playwright
 
+from engagement_pipeline.delivery import suppressions
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform import clock
+from engagement_pipeline.users.addresses import address_key
+from engagement_pipeline.web.dashboard.assembly import ROUTERS
 from engagement_pipeline_tests.delivery.parts import SECRET
 from engagement_pipeline_tests.web.dashboard.browsing import Person, Scheme
 from engagement_pipeline_tests.web.dashboard.conftest import Desk, empty_store
@@ -24,6 +28,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
 ]
 
+KEY = address_key("complained@example.com", SECRET)
 PAGES = (
     "/",
     "/users",
@@ -39,8 +44,11 @@ PAGES = (
     "/approvals",
     "/campaigns",
     "/suppressions",
+    f"/suppressions/remove/{KEY}",
     "/system",
 )
+# What is no page of its own: files, and the e-mail within its frame.
+NO_PAGES = ("/users/export/", "/suppressions/export", "/emails/preview/", "/static/")
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +69,8 @@ def desk(folder: Path) -> Iterator[Desk]:
     database = empty_store(folder)
     desk = Desk(database, folder, clock.now())
     publish(desk)
+    with database.write() as connection:
+        suppressions.add(connection, KEY, "complaint", "ses", desk.now)
     yield desk
     database.close()
 
@@ -77,8 +87,16 @@ def token(desk: Desk) -> str:
     return desk.token("marta")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+def test_every_page_is_looked_at() -> None:
+    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    addresses = [page.partition("?")[0] for page in PAGES]
+    for route in routes:
+        if "GET" in (route.methods or ()) and not route.path.startswith(NO_PAGES):
+            assert any(route.path_regex.match(address) for address in addresses), route.path
+
+
+# What a page is laid out like depends on the width alone, its colours on the scheme alone.
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
 def test_every_page_is_accessible_fits_and_keeps_to_itself(
     browser: Browser, desk: Desk, server: Server, token: str, width: int, scheme: Scheme
 ) -> None:
@@ -114,8 +132,15 @@ def test_searching_shows_whom_it_finds_while_typing(browser: Browser, server: Se
     person.log_in(token)
     page = person.go("/users")
     expect(page.get_by_role("link", name="Grace Hopper")).to_be_visible()
+    held: list[Route] = []
+    page.route("**/users?q=*", lambda route: held.append(route))
     page.get_by_label("Name, address or id").press_sequentially("lovel", delay=30)
+    expect(page.locator("#busy")).to_be_visible()
+    expect(page.get_by_role("link", name="Grace Hopper")).to_be_visible()
+    held.pop().continue_()
+    page.unroute("**/users?q=*")
     expect(page.get_by_role("link", name="Grace Hopper")).to_have_count(0)
+    expect(page.locator("#busy")).to_be_hidden()
     expect(page.get_by_role("link", name="Ada Lovelace")).to_be_visible()
     expect(page).to_have_url(re.compile(r"q=lovel"))
     # No page is kept for going back: pages hold names and addresses.

@@ -5,7 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from engagement_pipeline.platform import run_marks
 from engagement_pipeline.web.dashboard.static_files import static_files, static_url
+from engagement_pipeline_tests.copywriting.samples import brief
 from engagement_pipeline_tests.web.dashboard.conftest import Desk, Visitor
 
 PAGES = ("/users", "/users?q=ada", "/user/u00001", "/emails", "/approvals", "/suppressions", "/system")
@@ -125,6 +127,26 @@ def test_an_email_is_shown_as_it_is_received(desk: Desk, visitor: Visitor) -> No
     assert "/o/" not in frame.text
 
 
+def test_an_emails_brief_is_shown(desk: Desk, visitor: Visitor) -> None:
+    page = f"/email/{desk.email_ids[0]}"
+    assert "It was written before briefs were kept." in visitor.see(page)
+    desk.parts.keep("u00001", brief(other_interests=("gnomes & elves",)))
+    shown = visitor.see(page)
+    assert "<dt>Silence</dt><dd>about a season</dd>" in shown
+    assert "<dt>Other interests</dt><dd>gnomes &amp; elves</dd>" in shown
+    desk.set_email(0, status="held_out", copy=None, provenance=None)
+    assert "briefs were kept" not in visitor.see(page)
+
+
+def test_no_score_is_shown_as_one_of_another_band(desk: Desk, visitor: Visitor) -> None:
+    desk.set_email(0, score=29.96, band="critical")
+    for page in ("/emails?status=opened", f"/email/{desk.email_ids[0]}"):
+        shown = visitor.see(page)
+        assert "29.9" in shown, page
+        assert "30.0" not in shown, page
+    assert "score 29.9" in visitor.see("/user/u00001")
+
+
 def test_a_person_says_what_became_of_an_unknown_email(desk: Desk, visitor: Visitor) -> None:
     email_id = desk.email_ids[1]
     page = f"/email/{email_id}"
@@ -148,6 +170,26 @@ def test_an_empty_store_says_what_to_do_next(desk: Desk) -> None:
     assert "engagement import" in visitor.see("/users")
     assert "make demo" in visitor.see("/emails")
     assert "The list is empty" in visitor.see("/suppressions")
+    assert "Nothing waits for approval" in visitor.see("/approvals")
+    campaigns = visitor.see("/campaigns")
+    assert "Nothing has been measured yet" in campaigns
+    assert "Drafts appear after the first run" in campaigns
+    system = visitor.see("/system")
+    assert "Of every e-mail we know whether it was sent." in system
+    assert "Nothing was changed by hand yet" in system
+
+
+def test_a_new_user_has_empty_places_that_say_what_comes(visitor: Visitor) -> None:
+    visitor.send("/users/new", "/users/new", 303, user_id="new")
+    page = visitor.see("/user/new")
+    for words in ("One is written when the score falls below 50", "Somebody who has never ordered is not written to."):
+        assert words in page
+
+
+def test_before_the_first_run_pages_say_how_to_start_one(desk: Desk, visitor: Visitor) -> None:
+    with desk.database.write() as connection:
+        connection.execute(run_marks.run_marks.delete())
+    assert "starts Dagster with its schedules and sensors" in visitor.see("/system")
 
 
 def test_settings_show_no_secret(desk: Desk) -> None:

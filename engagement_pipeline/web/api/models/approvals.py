@@ -22,6 +22,7 @@ class WaitingAnswer(Given):
 
     edition: str
     number: int
+    is_more: bool = Field(description="Whether there may be more than were counted.")
     oldest: datetime
     samples: list[SampleAnswer]
 
@@ -55,9 +56,8 @@ class Decision(Taken):
 
 
 class VerdictAnswer(Given):
-    """The verdict that stands, and the e-mails with these words."""
+    """The verdict that stands, and the e-mails with these words that waited."""
 
     decided: DecidedAnswer
     closed: int = Field(description="That waited, and were closed by this.")
     waiting: int = Field(description="That may go now; of a rejected edition: that a sender holds.")
-    emailed: int = Field(description="That had gone out before.")

@@ -66,6 +66,9 @@ class EmailAnswer(EmailSummary):
     """An e-mail with everything about it."""
 
     rendered: Rendered | None = Field(description="Null without a copy: for the hold-out.")
+    brief: dict[str, Any] | None = Field(
+        description="All that its writer knew of the user, in bands: no name, no address, no id. Null for the hold-out."
+    )
     provenance: dict[str, Any] | None = Field(description="Where a model wrote the copy: which, and at what price.")
     attempts: int
     not_before: datetime | None

@@ -5,12 +5,13 @@ from typing import Final
 
 from fastapi import APIRouter, Response
 
-from engagement_pipeline.copywriting.approvals import LONGEST_NOTE, Approval, Verdict
-from engagement_pipeline.delivery.approving import decide
+from engagement_pipeline.copywriting import approvals
+from engagement_pipeline.copywriting.approvals import Verdict
 from engagement_pipeline.platform.errors import BadInputError
 from engagement_pipeline.web.dashboard.rendering import Said
 from engagement_pipeline.web.dashboard.screen import Fields, Reader, Screen, Writer, go, text
 from engagement_pipeline.web.queries.approvals import decided_editions, waiting_editions
+from engagement_pipeline.web.verdicts import WRONG_NOTE, UnknownEditionError, decide_on
 
 router = APIRouter(include_in_schema=False)
 
@@ -28,18 +29,16 @@ def put(screen: Writer, fields: Fields) -> Response:
     """Approve or reject an edition; it holds for all of its e-mails."""
     pipeline, edition = screen.pipeline, text(fields, "edition")
     verdict: Verdict = "approved" if text(fields, "verdict") == "approved" else "rejected"
-    note = " ".join(text(fields, "note").split())
     with pipeline.database.read() as connection:
-        known = {each.edition for each in waiting_editions(connection, pipeline.settings.campaign)}
-    if edition not in known:
+        decided = approvals.find(connection, pipeline.settings.campaign, edition)
+    if decided is not None:
         return go(_SECTION, "decided_already")
     try:
-        approval = Approval(pipeline.settings.campaign, edition, verdict, screen.session.actor, note, pipeline.now())
+        decide_on(pipeline, edition, verdict, text(fields, "note"), screen.by)
+    except UnknownEditionError:
+        return go(_SECTION, "decided_already")
     except BadInputError:
-        words = f"Nothing was decided: a note is one line without an address, of at most {LONGEST_NOTE} characters."
-        return _page(screen, Said(words, "bad"), HTTPStatus.UNPROCESSABLE_ENTITY)
-    entry = screen.by.entry(f"copy.{verdict}", "edition", edition, {"campaign": approval.campaign})
-    decide(pipeline.database, pipeline.ledger, approval, audit=entry)
+        return _page(screen, Said(f"Nothing was decided: {WRONG_NOTE}.", "bad"), HTTPStatus.UNPROCESSABLE_ENTITY)
     return go(_SECTION, verdict)
 
 

@@ -1,76 +1,67 @@
 """Campaigns and experiments: what each brought against its hold-out, by variant and band, with samples."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Response
 
-from engagement_pipeline.metrics.models import Segment
+from engagement_pipeline.metrics.models import Effectiveness, Segment
 from engagement_pipeline.web.dashboard import charts, overview
 from engagement_pipeline.web.dashboard.charts import Interval
 from engagement_pipeline.web.dashboard.screen import Reader
 from engagement_pipeline.web.dashboard.words import BANDS
 from engagement_pipeline.web.queries import metrics
-from engagement_pipeline.web.queries.emails import EmailFilters, EmailRow, list_emails
+from engagement_pipeline.web.queries.samples import Sample, newest_samples
 
 router = APIRouter(include_in_schema=False)
 
 _SECTION: Final = "/campaigns"
-_SAMPLES_OF_VARIANT: Final = 2
-_VARIANTS_SAMPLED: Final = 6
 _KINDS: Final[Sequence[tuple[Literal["variant", "band"], str]]] = (("variant", "By variant"), ("band", "By band"))
 
 
 @dataclass(frozen=True)
 class Campaign:
-    """One campaign: as a whole, its segments with their lifts on one axis, and samples."""
+    """One campaign: as a whole (None before it was measured), its segments on one axis, and a sample per variant."""
 
     name: str
-    whole: Segment
+    whole: Segment | None
     drawn: Interval | None
     segments: Sequence[tuple[str, str, Sequence[tuple[Segment, Interval | None]]]]
-    samples: Sequence[EmailRow]
+    samples: Sequence[tuple[str, Sample | None]]
 
 
 @router.get("/campaigns")
 def show(screen: Reader) -> Response:
-    """Show every campaign that was measured."""
+    """Show every campaign that was measured, and the present one."""
     settings = screen.pipeline.settings
     with screen.pipeline.database.read() as connection:
         published = metrics.effectiveness(connection)
-        campaigns = [
-            _campaign(connection, whole, published.segments)
-            for whole in published.segments
-            if whole.segment_kind == "campaign"
-        ]
+        samples = newest_samples(connection)
+    measured = [each.campaign for each in published.segments if each.segment_kind == "campaign"]
+    names = dict.fromkeys((*measured, settings.campaign))
     return screen.show(
         "campaigns.html.j2",
         _SECTION,
         computed_at=published.computed_at,
-        campaigns=campaigns,
+        campaigns=[_campaign(name, published, samples.get(name, {})) for name in names],
         hold_out_share=settings.gate.hold_out_share,
         attribution_days=settings.attribution_days,
     )
 
 
-def _campaign(connection: sa.Connection, whole: Segment, segments: Sequence[Segment]) -> Campaign:
-    mine = [each for each in segments if each.campaign == whole.campaign]
+def _campaign(name: str, published: Effectiveness, samples: Mapping[str, Sample]) -> Campaign:
+    mine = [each for each in published.segments if each.campaign == name]
+    whole = published.of_campaign(name)
     by_kind = []
     for kind, title in _KINDS:
         rows = sorted((each for each in mine if each.segment_kind == kind), key=_place)
         if rows:
             by_kind.append((kind, title, _on_one_axis(rows)))
-    variants = [each.segment for each in mine if each.segment_kind == "variant"][:_VARIANTS_SAMPLED]
-    samples = [
-        email
-        for variant in variants
-        for email in list_emails(
-            connection, EmailFilters(campaign=whole.campaign, variant=variant), _SAMPLES_OF_VARIANT
-        ).emails
-    ]
-    return Campaign(whole.campaign, whole, overview.drawn(whole), by_kind, samples)
+    variants = sorted({*samples, *(each.segment for each in mine if each.segment_kind == "variant")})
+    return Campaign(
+        name, whole, overview.drawn(whole), by_kind, [(variant, samples.get(variant)) for variant in variants]
+    )
 
 
 def _on_one_axis(rows: Sequence[Segment]) -> Sequence[tuple[Segment, Interval | None]]:

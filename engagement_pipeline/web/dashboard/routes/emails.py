@@ -89,7 +89,8 @@ def show_one(screen: Reader, email_id: str, look: str = "desktop") -> Response:
         look=look if look in _LOOKS else "desktop",
         entries=course.of_email(detail),
         unreliable_opens=any(event.kind in ("open", "machine_open") for event in detail.events),
-        brief=_brief(detail),
+        brief=None if (brief := detail.kept.known()) is None else brief.in_words(),
+        origin=_origin(detail),
     )
 
 
@@ -116,14 +117,13 @@ def resolve(screen: Writer, fields: Fields, email_id: str) -> Response:
 _FURTHER: Final = ("attempts", "not_before", "provider", "provider_message_id", "overrides")
 
 
-def _brief(detail: EmailDetail) -> Sequence[tuple[str, str]]:
+def _origin(detail: EmailDetail) -> Sequence[tuple[str, str]]:
     """Return what the copy rests on, and where it comes from."""
-    found: list[tuple[str, object]] = []
+    found: list[tuple[str, object]] = [("Variant", detail.row.variant), ("Written by", detail.row.copywriter)]
     if reasons := (detail.copy or {}).get("reasons"):
         found.append(("Rests on", ", ".join(reasons)))
-    if origin := detail.provenance:
+    if origin := detail.kept.record:
         found.append(("Model", origin.get("model")))
-        found.append(("Brief's fingerprint", origin.get("fingerprint")))
         found.append(("Prompt", origin.get("prompt_version")))
         if failures := origin.get("failures"):
             found.append(("Given up before", ", ".join(failures)))

@@ -32,9 +32,9 @@ def show(screen: Reader) -> Response:
     """Show the overview, from what was published."""
     settings, now = screen.pipeline.settings, screen.pipeline.now()
     with screen.pipeline.database.read() as connection:
-        published = metrics.overview(connection, settings.campaign)
+        published = metrics.overview(connection)
         state = system_state(connection, now)
-    users, lift = overview.bands(published.users_by_band), published.effect
+    users, lift = overview.bands(published.users_by_band), published.effectiveness.of_campaign(settings.campaign)
     last_full_run = next((mark.last_success_at for mark in state.jobs if mark.job == FULL_RUN), None)
     return screen.show(
         "overview.html.j2",

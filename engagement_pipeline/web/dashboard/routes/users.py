@@ -10,6 +10,7 @@ from fastapi import APIRouter, Response
 from engagement_pipeline.platform.settings import ScoringSettings
 from engagement_pipeline.scoring.curve import Point, thinned
 from engagement_pipeline.scoring.population import published_population
+from engagement_pipeline.scoring.shown import shown
 from engagement_pipeline.web.dashboard import charts, course, figures
 from engagement_pipeline.web.dashboard.lists import PAGE_SIZE, Pager
 from engagement_pipeline.web.dashboard.rendering import Said
@@ -105,7 +106,7 @@ def _curve(points: Sequence[Point], settings: ScoringSettings, emailed_on: Seque
     drawn = thinned(points) if points else []
     values = [(point.day, point.score) for point in drawn]
     ends = (0.0, settings.critical_below, settings.at_risk_below, settings.moderate_below, 100.0)
-    label = f"Score from {values[0][1]:.1f} to {values[-1][1]:.1f} points" if values else ""
+    label = f"Score from {shown(values[0][1])} to {shown(values[-1][1])} points" if values else ""
     return {
         "curve": charts.curve(values, _SCORES, emailed_on),
         "curve_scale": _SCORES,
