@@ -18,7 +18,7 @@ from engagement_pipeline_tests.delivery.sql_stores import sql_stores
 # In the order in which they are gone through; some are inside of a transaction, some between two.
 STEPS = (
     "_close_waiting",
-    "_wait_for_senders",
+    "wait_for_senders",
     "_person",
     "_delete_files",
     "_forget_events",
@@ -30,7 +30,9 @@ STEPS = (
 )
 
 
-_PLACES: dict[str, object] = {"anonymise": SqlLedger, "delete_user": SqlUserStore, "wipe": erasure}
+_PLACES: dict[str, object] = {"anonymise": SqlLedger, "delete_user": SqlUserStore} | dict.fromkeys(
+    ("wait_for_senders", "wipe"), erasure
+)
 
 
 def _die(*_args: object, **_more: object) -> Any:
