@@ -58,7 +58,10 @@ class DynamoLedger(DynamoSending):
         self._feedback = Feedback(database, self, DynamoSuppressions(dynamo), users, soft_bounces)
 
     def create_drafts(self, drafts: Sequence[NewEmail], now: datetime) -> int:
-        return sum(each(lambda draft: self._rows.create(new_row(draft, "draft", now)), drafts))
+        rows = [new_row(draft, "draft", now) for draft in drafts]
+        for row in rows:
+            self._fresh.note(row)
+        return sum(each(self._rows.create, rows))
 
     def record_hold_outs(self, held_out: Sequence[NewEmail], now: datetime) -> int:
         worker = new_worker()
@@ -88,9 +91,11 @@ class DynamoLedger(DynamoSending):
         while self.close_rejected(campaign, _AT_ONCE, now) == _AT_ONCE:
             pass
         may_be_sent = self._verdicts.may_be_sent(campaign, self._needs_approval)
-        drafts = (row for row in waiting(self._dynamo, campaign, ["draft"]) if may_be_sent(row.edition))
+        drafts = (
+            row for row in waiting(self._dynamo, campaign, ["draft"], fresh=self._fresh) if may_be_sent(row.edition)
+        )
         return sum(
-            self._count(writes.queueing(campaign, row.email_id, now) for row in some) for some in _in_parts(drafts)
+            self._count(writes.queueing(campaign, row.email_id, now) for row in some) for some in _in_parts(sendable)
         )
 
     def decide(self, approval: Approval, audit: AuditEntry | None = None) -> Approval | None:
