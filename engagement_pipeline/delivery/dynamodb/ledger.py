@@ -91,9 +91,8 @@ class DynamoLedger(DynamoSending):
         while self.close_rejected(campaign, _AT_ONCE, now) == _AT_ONCE:
             pass
         may_be_sent = self._verdicts.may_be_sent(campaign, self._needs_approval)
-        drafts = (
-            row for row in waiting(self._dynamo, campaign, ["draft"], fresh=self._fresh) if may_be_sent(row.edition)
-        )
+        drafts = waiting(self._dynamo, campaign, ["draft"], fresh=self._fresh)
+        sendable = (row for row in drafts if may_be_sent(row.edition))
         return sum(
             self._count(writes.queueing(campaign, row.email_id, now) for row in some) for some in _in_parts(sendable)
         )
