@@ -143,7 +143,7 @@ class DynamoLedger(DynamoSending):
 
     def emails_of(self, user_id: str) -> list[StoredEmail]:
         rows = self._rows.of_users([user_id])[user_id]
-        return sorted(rows, key=lambda row: (row.created_at, row.email_id), reverse=True)
+        return sorted(rows, key=lambda row: (row.created_at, row.step), reverse=True)
 
     def named(self, provider_message_ids: Collection[str]) -> dict[str, str]:
         names = list(provider_message_ids)
