@@ -26,11 +26,11 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-# The AWS-compatible server of the tests brings a botocore of another version: an environment of its own.
+# The AWS-compatible server of the tests, and what makes it fail, bring a botocore of another version: an environment of their own.
 .venv-aws/.installed: $(VENV)/.installed-dev
 	@echo "Installing the AWS-compatible server of the tests ..."
 	@$(PYTHON) -m venv .venv-aws
-	@.venv-aws/bin/python -m pip install --quiet "ministack==1.5.33"
+	@.venv-aws/bin/python -m pip install --quiet "ministack==1.5.33" "microburst==0.10.0"
 	@touch $@
 
 # The language of the infrastructure is large, and shares nothing with what runs.

@@ -17,6 +17,7 @@ from engagement_pipeline.platform.sql import Database
 pytest_plugins = [
     "engagement_pipeline_tests.servers",
     "engagement_pipeline_tests.dynamodb",
+    "engagement_pipeline_tests.microburst",
     "engagement_pipeline_tests.side_by_side",
 ]
 

@@ -13,10 +13,11 @@ _LARGEST_INTEGER: Final = 2**31 - 1
 
 def misfit(table: sa.Table, row: Mapping[str, Any]) -> str | None:
     """Return the first column that cannot hold the row's value for it; None where all can."""
-    return next((column.name for column in table.columns if not _fits(column, row.get(column.name))), None)
+    return next((column.name for column in table.columns if not fits(column, row.get(column.name))), None)
 
 
-def _fits(column: sa.Column[Any], value: Any) -> bool:
+def fits(column: sa.Column[Any], value: Any) -> bool:
+    """Tell whether a column can hold a value."""
     if value is None:
         return bool(column.nullable) or bool(column.autoincrement is True)
     kind = column.type

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from engagement_pipeline.changes.email_rows import EmailColumns
 from engagement_pipeline.changes.events import BadChangeError, ChangeEvent, Entity, Item
-from engagement_pipeline.changes.fitting import misfit
+from engagement_pipeline.changes.fitting import fits, misfit
 from engagement_pipeline.changes.reading import Reading
 from engagement_pipeline.delivery.dynamodb.items import BadEmailError, columns_of
 from engagement_pipeline.delivery.suppressions import Suppression
@@ -37,6 +37,7 @@ from engagement_pipeline.users.dynamodb.store import DynamoUserStore
 from engagement_pipeline.users.models import Order
 from engagement_pipeline.users.rejects import Reject, storable
 from engagement_pipeline.users.rows import StoredUser
+from engagement_pipeline.users.tables import users
 
 TABLES: Final[dict[Entity, Table]] = {
     "user": USERS,
@@ -149,6 +150,9 @@ class ItemReader:
         return None
 
     def _user(self, item: Item) -> StoredUser:
+        # What else cannot be read of a user is taken as missing.
+        if not fits(users.c.user_id, item["userId"]):
+            raise BadChangeError("new", "bad_item", "has an id that users.user_id cannot hold")
         return stored_user_of(item, self._secret_key, consent_when_missing=self._consent)
 
 

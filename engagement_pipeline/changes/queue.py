@@ -96,8 +96,13 @@ class ChangeQueue:
             logger.warning("SQS did not delete %d of %d messages; they will come again.", sum(failed), len(messages))
 
     def give_back(self, messages: Sequence[Message]) -> None:
-        """Let others have messages at once that were taken in vain."""
-        self._for_each_part(messages, self._show)
+        """Let others have messages at once that were taken in vain; where SQS does not answer, they have to wait."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            self._for_each_part(messages, self._show)
+        except (BotoCoreError, ClientError) as error:
+            logger.warning("%d messages could not be given back: %s.", len(messages), type(error).__name__)
 
     def bury(self, messages: Sequence[Message]) -> None:
         """Put copies of messages into the queue of dead letters; a queue without one only loses them."""

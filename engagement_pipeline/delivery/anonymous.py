@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -22,6 +22,8 @@ from engagement_pipeline.platform.change_log import Change
 from engagement_pipeline.users.models import PSEUDONYM_PREFIX
 
 NOTHING: Final = "{}"
+
+_RENAMED: Final = ("email_id", "user_id", "address_key", "provider_message_id", "provenance", "updated_at")
 
 
 def is_pseudonym(some_id: str | None) -> bool:
@@ -50,10 +52,22 @@ class Pseudonyms:
         """39 characters; one for each address, as the effect is measured by address."""
         return f"{PSEUDONYM_PREFIX}{self._made_of('address', former)}"
 
-    def provider_message_id(self, row: StoredEmail) -> str | None:
-        """Return what the provider calls an e-mail, unless that is made of our former id."""
+    def renamed(self, row: StoredEmail, now: datetime) -> StoredEmail:
+        """Return what stays of a row: it counts as before, and leads to nobody.
+
+        What the provider calls the e-mail goes where that is made of our former id, and so does what the user has put in
+        words of their own.
+        """
         kept = row.provider_message_id
-        return None if kept is not None and row.email_id in kept else kept
+        return replace(
+            row,
+            email_id=self.email_id(row.email_id),
+            user_id=self.user_id,
+            address_key=self.address_key(row.address_key),
+            provider_message_id=None if kept is not None and row.email_id in kept else kept,
+            provenance=without_own_words(row.provenance),
+            updated_at=now,
+        )
 
     def _made_of(self, what: str, former: str) -> str:
         return hmac.new(self.seed.encode(), f"{what}\0{former}".encode(), hashlib.sha256).hexdigest()[:32]
@@ -69,18 +83,12 @@ def empty(connection: sa.Connection, event_ids: Collection[str]) -> None:
 def rename_rows(connection: sa.Connection, rows: Sequence[StoredEmail], names: Pseudonyms, now: datetime) -> None:
     """Give a person's ledger rows, none of which is in a sender's hands, their new ids, in a writing transaction."""
     change_log.lock(connection)
+    renamed = [names.renamed(row, now) for row in rows]
+    for before, after in zip(rows, renamed, strict=True):
+        values = {column: getattr(after, column) for column in _RENAMED}
+        connection.execute(sa.update(emails).where(emails.c.email_id == before.email_id).values(values))
     changes = [Change("email", row.email_id, row.user_id, "deleted") for row in rows]
-    for row in rows:
-        values = {
-            "email_id": names.email_id(row.email_id),
-            "user_id": names.user_id,
-            "address_key": names.address_key(row.address_key),
-            "provider_message_id": names.provider_message_id(row),
-            "provenance": without_own_words(row.provenance),
-            "updated_at": now,
-        }
-        connection.execute(sa.update(emails).where(emails.c.email_id == row.email_id).values(values))
-        changes.append(Change("email", names.email_id(row.email_id), names.user_id, "created"))
+    changes += [Change("email", row.email_id, row.user_id, "created") for row in renamed]
     change_log.append(connection, changes, now)
 
 

@@ -17,8 +17,7 @@ import hashlib
 import hmac
 import json
 import secrets
-import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -28,11 +27,11 @@ import sqlalchemy as sa
 
 from engagement_pipeline.delivery import anonymous
 from engagement_pipeline.delivery.anonymous import Pseudonyms
-from engagement_pipeline.delivery.assembly import mailer_for
+from engagement_pipeline.delivery.in_flight import is_in_flight, wait_for_senders
 from engagement_pipeline.delivery.judging import USER_DELETED
 from engagement_pipeline.delivery.stores import Stores
 from engagement_pipeline.delivery.tables import emails
-from engagement_pipeline.platform import change_log, clock, facts
+from engagement_pipeline.platform import change_log, facts
 from engagement_pipeline.platform.audit import AuditEntry
 from engagement_pipeline.platform.idempotency import idempotency_keys
 from engagement_pipeline.platform.settings import Settings
@@ -48,7 +47,6 @@ PATIENCE_SECONDS: Final = 15.0
 # A file of this size is written anew in less time than others wait for the store.
 AT_ONCE_BYTES: Final = 512 * 1024 * 1024
 
-_POLL_SECONDS: Final = 0.05
 _FACT: Final = "erasing:"
 _ROWS_LEFT: Final = "rows:"
 _FILES_LEFT: Final = "files"
@@ -165,7 +163,7 @@ class _Erasure:
         with self._database.read() as connection:
             left = facts.get(connection, self._fact) or _FILES_LEFT
         if left != _FILES_LEFT:
-            if not self._wait_for_senders(patience_seconds):
+            if not wait_for_senders(self._ledger, self._settings, self._user_id, self._now, patience_seconds):
                 return replace(report, left="message_in_flight")
             person, marks = self._person()
             report, forgotten = self._forget(report, person, Pseudonyms(left.removeprefix(_ROWS_LEFT)))
@@ -209,29 +207,6 @@ class _Erasure:
             self._stores.suppressions.add_erased(key, self._now)
         self._ledger.close_waiting(self._user_id, USER_DELETED, self._now)
 
-    def _in_flight(self) -> bool:
-        return any(row.status == "sending" for row in self._ledger.emails_of(self._user_id))
-
-    def _wait_for_senders(self, patience_seconds: float) -> bool:
-        """Wait until no message of this person is being handed over; ask the mailer where its sender is gone."""
-        deadline = clock.monotonic() + patience_seconds
-        while True:
-            if not self._in_flight():
-                return True
-            if self._ledger.has_leftovers(self._now):
-                self._recover()
-            if clock.monotonic() > deadline:
-                return False
-            time.sleep(_POLL_SECONDS)
-
-    def _recover(self) -> None:
-        mailer = mailer_for(self._settings)
-        if mailer is not None:
-            try:
-                self._ledger.recover(mailer, self._now)
-            finally:
-                mailer.close()
-
     def _person(self) -> tuple[Person, Collection[bytes]]:
         user = self._stores.users.get_user(self._user_id)
         email, name = (None, None) if user is None else (user.email, user.name)
@@ -247,7 +222,7 @@ class _Erasure:
         events = self._forget_events(names)
         with self._database.write() as connection:
             change_log.lock(connection)
-            if self._in_flight():
+            if is_in_flight(self._ledger, self._user_id):
                 return report, False
             # What came to wait since; an import may even have brought another address.
             self._close_waiting()
@@ -301,10 +276,11 @@ class _Erasure:
         of_the_person = sa.or_(idempotency_keys.c.user_id == self._user_id, among_many)
         connection.execute(sa.update(idempotency_keys).where(of_the_person).values(body=None, user_id=None))
 
-    def _forget_in_audit(self, order_ids: Sequence[str]) -> None:
-        email_ids = sorted(row.email_id for row in self._ledger.emails_of(self._user_id))
-        for entity, found in (("user", [self._user_id]), ("email", email_ids), ("order", order_ids)):
-            self._stores.audit.rename(entity, {entity_id: audit_id(entity_id, self._secret) for entity_id in found})
+    def _forget_in_audit(self, order_ids: list[str]) -> None:
+        known = {"user": [self._user_id], "order": order_ids}
+        known["email"] = [row.email_id for row in self._ledger.emails_of(self._user_id)]
+        ids = [(entity, entity_id) for entity, found in known.items() for entity_id in found]
+        self._stores.audit.rename({key: audit_id(key[1], self._secret) for key in ids})
 
 
 def _rows_left() -> str:

@@ -62,10 +62,11 @@ class Audit(Protocol):
     def record(self, entry: AuditEntry) -> None:
         """Record a look at personal data, or a change of what the system keeps for itself, such as a token."""
 
-    def rename(self, entity: str, names: Mapping[str, str]) -> None:
-        """Give each id of an entity another name, wherever it stands: whoever had it has been erased.
+    def rename(self, names: Mapping[tuple[str, str], str]) -> None:
+        """Give ids another name, wherever they stand: whoever had them has been erased. Repeating it changes nothing.
 
-        Repeating it changes nothing.
+        Args:
+            names: the new ones, by entity and id.
         """
 
 
@@ -83,9 +84,9 @@ class SqlAudit:
         with self._database.write() as connection:
             record(connection, entry)
 
-    def rename(self, entity: str, names: Mapping[str, str]) -> None:
+    def rename(self, names: Mapping[tuple[str, str], str]) -> None:
         with self._database.write() as connection:
-            for entity_id, name in names.items():
+            for (entity, entity_id), name in names.items():
                 of_it = sa.and_(audit_log.c.entity == entity, audit_log.c.entity_id == entity_id)
                 connection.execute(sa.update(audit_log).where(of_it).values(entity_id=name))
 

@@ -52,23 +52,23 @@ class DynamoAudit:
         """Record a look at personal data, or a change of what the system keeps for itself, such as a token."""
         self._dynamo.write(audit_put(entry))
 
-    def rename(self, entity: str, names: Mapping[str, str]) -> None:
-        """Give each id of an entity another name, wherever it stands: whoever had it has been erased.
+    def rename(self, names: Mapping[tuple[str, str], str]) -> None:
+        """Give ids another name, wherever they stand, by entity and id: whoever had them has been erased.
 
         Repeating it changes nothing. Takes a second at least: what was recorded just before is not in the index yet.
         """
-        changed = {old: new for old, new in names.items() if old != new}
+        changed = {key: name for key, name in names.items() if key[1] != name}
         if not changed:
             return
-        self._rename(entity, changed)
+        self._rename(changed)
         self._wait(_INDEX_LAG_SECONDS)
-        self._rename(entity, changed)
+        self._rename(changed)
 
-    def _rename(self, entity: str, names: Mapping[str, str]) -> None:
-        for old, new in names.items():
-            whole = equals("entityKey", _entity_key(entity, old))
+    def _rename(self, names: Mapping[tuple[str, str], str]) -> None:
+        for (entity, entity_id), name in names.items():
+            whole = equals("entityKey", _entity_key(entity, entity_id))
             for item in self._dynamo.query(AUDIT, whole, index="entity", attributes=("auditId",)):
-                sets = {"entityId": new, "entityKey": _entity_key(entity, new)}
+                sets = {"entityId": name, "entityKey": _entity_key(entity, name)}
                 self._dynamo.write(Update(AUDIT, (item["auditId"],), sets=sets))
 
 

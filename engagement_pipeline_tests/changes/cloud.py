@@ -63,12 +63,17 @@ class Cloud:
             found += [message["Body"] for message in messages]
         return sorted(found)
 
-    def connect_streams(self, named: DynamoSettings) -> None:
-        """Let the stream processor publish what changes in the tables from now on."""
+    def make_topic(self) -> str:
+        """Make the topic that the queue listens to, and return its name."""
         sns = aws.client(self._bare, "sns")
-        topic = sns.create_topic(Name="changes")["TopicArn"]
+        topic: str = sns.create_topic(Name="changes")["TopicArn"]
         raw = {"RawMessageDelivery": "true"}
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=self._arn(self.queue), Attributes=raw)
+        return topic
+
+    def connect_streams(self, named: DynamoSettings) -> None:
+        """Let the stream processor publish what changes in the tables from now on."""
+        topic = self.make_topic()
         functions = aws.client(self._bare, "lambda")
         functions.create_function(
             FunctionName="stream-processor",

@@ -89,6 +89,7 @@ def test_poison_is_recorded_and_buried_and_the_rest_goes_on(
             tables, new={"emailId": "e1", "userId": "u1", "campaign": "c", "status": "sent", "decidedAt": "jane@x.org"}
         ),
         event(tables, new={**email_item("e1", "u1"), "reason": {"jane@example.com": 1}}),
+        event(tables, entity="user", entity_id="u" * 200, new=user_item("u" * 200)),
     ]
     cloud.put(*bad[:4], good, *bad[4:])
     with caplog.at_level(logging.INFO, logger="engagement_pipeline"):
@@ -98,6 +99,7 @@ def test_poison_is_recorded_and_buried_and_the_rest_goes_on(
     kept = rejected(database)
     assert [row[3] for row in kept] == [
         "bad_email",
+        "bad_item",
         "bad_item",
         "contradiction",
         "int_parsing",

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
+from engagement_pipeline.changes.events import parse
+from engagement_pipeline.changes.queue import ChangeQueue
 from engagement_pipeline.platform.dynamodb import UnavailableError
 from engagement_pipeline.platform.dynamodb_tables import ORDERS
 from engagement_pipeline.platform.dynamodb_writes import Put
@@ -16,7 +18,9 @@ from engagement_pipeline_tests.aws_server import FaultProxy
 from engagement_pipeline_tests.changes.cloud import Cloud
 from engagement_pipeline_tests.changes.flood import flood
 from engagement_pipeline_tests.changes.test_read_model import state, truth
+from engagement_pipeline_tests.changes.test_stream_processor import record
 from engagement_pipeline_tests.faults import Fault
+from infra.stream_processor import handler as processor
 
 pytestmark = pytest.mark.integration
 
@@ -51,3 +55,30 @@ def test_nothing_is_lost(
     assert state(database) == truth(what.tables)
     assert set(cloud.buried()) == what.poison
     assert len([request for request in fault_proxy.requests if request.status >= 400]) > 5
+
+
+def test_everything_is_published(
+    ministack: str, fault_proxy: FaultProxy, dynamodb_tables: DynamoSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud = Cloud(ministack, dynamodb_tables)
+    monkeypatch.setenv("TOPIC_ARN", cloud.make_topic())
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SNS", fault_proxy.url)
+    processor._sns.cache_clear()
+    chance = random.Random(3)
+    # At first nobody answers, then only now and then.
+    fault_proxy.faults.add("/", Fault(status=503), times=8 * 12)
+    fault_proxy.faults.decide = lambda stage: chance.choice(FAULTS) if chance.random() < 0.5 else None
+    records = [record("Users", None, {"userId": f"u{number}"}, number) for number in range(1, 81)]
+    rest, calls = records, 0
+    while rest:
+        # As Lambda does it.
+        failed = processor.handler({"Records": rest}, None)["batchItemFailures"]
+        places = [each["dynamodb"]["SequenceNumber"] for each in rest]
+        rest = rest[places.index(failed[0]["itemIdentifier"]) :] if failed else []
+        calls += 1
+    processor._sns.cache_clear()
+    with ChangeQueue(cloud.settings) as queue:
+        arrived = [parse(message.text).entity_id for message in queue.receive(1)]
+    assert set(arrived) == {f"u{number}" for number in range(1, 81)}
+    assert len(arrived) > 80
+    assert calls > 1

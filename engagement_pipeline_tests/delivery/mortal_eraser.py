@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from engagement_pipeline.delivery import erasure
+from engagement_pipeline.delivery.sql_ledger import SqlLedger
 from engagement_pipeline.platform.settings import Settings
 from engagement_pipeline.platform.sql import Database
+from engagement_pipeline.users.store import SqlUserStore
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import SECRET
 from engagement_pipeline_tests.delivery.sql_stores import sql_stores
@@ -16,14 +18,20 @@ from engagement_pipeline_tests.delivery.sql_stores import sql_stores
 # In the order in which they are gone through; some are inside of a transaction, some between two.
 STEPS = (
     "_close_waiting",
-    "_wait_for_senders",
+    "wait_for_senders",
     "_person",
     "_delete_files",
     "_forget_events",
-    "_others",
     "_forget_answers",
     "_forget_in_audit",
+    "anonymise",
+    "delete_user",
     "wipe",
+)
+
+
+_PLACES: dict[str, object] = {"anonymise": SqlLedger, "delete_user": SqlUserStore} | dict.fromkeys(
+    ("wait_for_senders", "wipe"), erasure
 )
 
 
@@ -32,7 +40,7 @@ def _die(*_args: object, **_more: object) -> Any:
 
 
 def main(url: str, folder: str, user_id: str, step: str) -> None:
-    setattr(erasure if step == "wipe" else erasure._Erasure, step, _die)
+    setattr(_PLACES.get(step, erasure._Erasure), step, _die)
     erasure.erase(sql_stores(Database(url)), Settings(data_dir=Path(folder), secret_key=SECRET), user_id, "cli", NOW)
 
 

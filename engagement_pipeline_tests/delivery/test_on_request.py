@@ -309,16 +309,16 @@ def test_where_a_model_writes_nothing_fit_the_template_does(shop: Shop, kind: ty
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("step", ["record", "_next_step"])
+@pytest.mark.parametrize("step", ["sql_ledger.record", "on_request._next_step"])
 def test_killed_half_way_nothing_has_happened(shop: Shop, step: str) -> None:
     url = shop.database.engine.url.render_as_string(hide_password=False)
     program = (
         "import os, signal, sys\n"
-        "from engagement_pipeline.delivery import on_request\n"
+        "from engagement_pipeline.delivery import on_request, sql_ledger\n"
         "from engagement_pipeline.platform.sql import Database\n"
         "from engagement_pipeline_tests.delivery.test_on_request import Shop\n"
         "from pathlib import Path\n"
-        f"on_request.{step} = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"{step} = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
         "Shop(Database(sys.argv[1]), Path(sys.argv[2])).ask()\n"
     )
     killed = subprocess.run([sys.executable, "-c", program, url, str(shop.folder)], timeout=60, check=False)

@@ -67,16 +67,18 @@ class Grumpy:
 
 
 def test_everybody_due_gets_one_email_and_a_second_run_sends_nothing(parts: Parts, outbox: Path) -> None:
-    drafted(parts, *(silent_user(number) for number in range(250)))
+    # An emulator of DynamoDB takes its time for each write.
+    many = 250 if parts.dynamo is None else 60
+    drafted(parts, *(silent_user(number) for number in range(many)))
     seen: list[SendReport] = []
     report = parts.sender(OutboxMailer(outbox)).run(at(NOW), seen.append)
-    assert (report.sent, report.eligible, report.waiting) == (250, 250, 0)
+    assert (report.sent, report.eligible, report.waiting) == (many, many, 0)
     assert set(parts.statuses().values()) == {"delivered"}
     assert outbox_ids(outbox) == sorted(row.email_id for row in parts.rows().values())
     assert seen[-1] == report
     again = parts.sender(OutboxMailer(outbox)).run(at(NOW))
     assert again.eligible == 0
-    assert len(outbox_ids(outbox)) == 250
+    assert len(outbox_ids(outbox)) == many
 
 
 def test_the_message_is_the_users(parts: Parts, outbox: Path) -> None:

@@ -75,7 +75,7 @@ def test_whoever_has_been_erased_gets_another_name_everywhere(log: Log) -> None:
     for entity, entity_id in [("user", "u1"), ("user", "u2"), ("email", "u1"), ("user", "u1")]:
         log.audit.record(AuditEntry("ada", "looked", entity, entity_id, {}, NOW))
     for _ in range(2):
-        log.audit.rename("user", {"u1": "erased-1", "ghost": "erased-2"})
+        log.audit.rename({("user", "u1"): "erased-1", ("user", "ghost"): "erased-2"})
     assert [row[1:3] for row in log.written()] == [
         ("user", "erased-1"),
         ("user", "u2"),

@@ -171,6 +171,7 @@ def publish(sns: Any, topic: str, messages: Sequence[Message]) -> set[int]:
 def _publish_batch(sns: Any, topic: str, batch: Sequence[Message]) -> list[Message]:
     """Return what has to be published again; what SNS finds fault with, without its contents."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
     entries = [
         {
@@ -184,7 +185,7 @@ def _publish_batch(sns: Any, topic: str, batch: Sequence[Message]) -> list[Messa
     ]
     try:
         answer = sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=entries)
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, ResponseParserError) as error:
         # Its class alone: a message could quote what was to be published.
         print(f"a batch was not published: {type(error).__name__}")  # noqa: T201 - Lambda's log
         return list(batch)

@@ -1,10 +1,8 @@
 """Makes rows and touches of somebody who is being erased lead to nobody."""
 
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import datetime
 
-from engagement_pipeline.copywriting.keeping import without_own_words
 from engagement_pipeline.delivery.anonymous import Pseudonyms
 from engagement_pipeline.delivery.dynamodb import addresses
 from engagement_pipeline.delivery.dynamodb.items import EARLIER_TEXTS, item_of, stored_email
@@ -47,13 +45,4 @@ def _renamed(item: Item, names: Pseudonyms, now: datetime) -> Item:
         # An earlier row stays one, but for what it says.
         kept = {name: value for name, value in item.items() if name not in EARLIER_TEXTS}
         return {**kept, "emailId": names.email_id(row.email_id), "userId": names.user_id}
-    renamed = replace(
-        row,
-        email_id=names.email_id(row.email_id),
-        user_id=names.user_id,
-        address_key=names.address_key(row.address_key),
-        provider_message_id=names.provider_message_id(row),
-        provenance=without_own_words(row.provenance),
-        updated_at=now,
-    )
-    return item_of(renamed)
+    return item_of(names.renamed(row, now))

@@ -58,7 +58,10 @@ class DynamoLedger(DynamoSending):
         self._feedback = Feedback(database, self, DynamoSuppressions(dynamo), users, soft_bounces)
 
     def create_drafts(self, drafts: Sequence[NewEmail], now: datetime) -> int:
-        return sum(each(lambda draft: self._rows.create(new_row(draft, "draft", now)), drafts))
+        rows = [new_row(draft, "draft", now) for draft in drafts]
+        for row in rows:
+            self._fresh.note(row)
+        return sum(each(self._rows.create, rows))
 
     def record_hold_outs(self, held_out: Sequence[NewEmail], now: datetime) -> int:
         worker = new_worker()
@@ -88,9 +91,10 @@ class DynamoLedger(DynamoSending):
         while self.close_rejected(campaign, _AT_ONCE, now) == _AT_ONCE:
             pass
         may_be_sent = self._verdicts.may_be_sent(campaign, self._needs_approval)
-        drafts = (row for row in waiting(self._dynamo, campaign, ["draft"]) if may_be_sent(row.edition))
+        drafts = waiting(self._dynamo, campaign, ["draft"], fresh=self._fresh)
+        sendable = (row for row in drafts if may_be_sent(row.edition))
         return sum(
-            self._count(writes.queueing(campaign, row.email_id, now) for row in some) for some in _in_parts(drafts)
+            self._count(writes.queueing(campaign, row.email_id, now) for row in some) for some in _in_parts(sendable)
         )
 
     def decide(self, approval: Approval, audit: AuditEntry | None = None) -> Approval | None:
@@ -139,7 +143,7 @@ class DynamoLedger(DynamoSending):
 
     def emails_of(self, user_id: str) -> list[StoredEmail]:
         rows = self._rows.of_users([user_id])[user_id]
-        return sorted(rows, key=lambda row: (row.created_at, row.email_id), reverse=True)
+        return sorted(rows, key=lambda row: (row.created_at, row.step), reverse=True)
 
     def named(self, provider_message_ids: Collection[str]) -> dict[str, str]:
         names = list(provider_message_ids)

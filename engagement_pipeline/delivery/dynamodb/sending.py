@@ -1,8 +1,9 @@
 """What senders do with the ledger: claim rows, mark and record them, settle what follows from those that are closed."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from engagement_pipeline.delivery import bookkeeping
@@ -12,11 +13,11 @@ from engagement_pipeline.delivery.dynamodb.items import entry_of
 from engagement_pipeline.delivery.dynamodb.rows import Rows, touch_of
 from engagement_pipeline.delivery.dynamodb.touching import touch_users
 from engagement_pipeline.delivery.dynamodb.verdicts import Verdicts, not_rejected
-from engagement_pipeline.delivery.dynamodb.waiting import due
+from engagement_pipeline.delivery.dynamodb.waiting import Fresh, waiting
 from engagement_pipeline.delivery.entries import AddressFacts, Entry, Outcome, Recovery, StoredEmail, Ticket
 from engagement_pipeline.delivery.feedback.intake import Feedback
 from engagement_pipeline.delivery.mailer import Mailer
-from engagement_pipeline.delivery.statuses import CLOSED, Status
+from engagement_pipeline.delivery.statuses import CLOSED, WAITING, Status
 from engagement_pipeline.delivery.workers import is_gone
 from engagement_pipeline.platform import change_log
 from engagement_pipeline.platform.dynamodb import Dynamo
@@ -42,11 +43,11 @@ class DynamoSending:
         self._rows = Rows(dynamo)
         self._verdicts = Verdicts(dynamo, database)
         self._holdings = Holdings()
+        self._fresh = Fresh()
 
     def due(self, campaign: str, now: datetime, count: int, after: Entry | None) -> list[Entry]:
-        may_be_sent = self._verdicts.may_be_sent(campaign, self._needs_approval)
         found: list[StoredEmail] = []
-        for rows in due(self._dynamo, self._rows, campaign, may_be_sent, now, after, count):
+        for rows in self._due(campaign, now, count, after):
             found += rows
             if len(found) >= count:
                 break
@@ -55,10 +56,9 @@ class DynamoSending:
     def lease(
         self, campaign: str, now: datetime, count: int, after: Entry | None, worker: str, lease_for: timedelta
     ) -> list[Entry]:
-        may_be_sent = self._verdicts.may_be_sent(campaign, self._needs_approval)
         until = now + lease_for
         claimed: list[StoredEmail] = []
-        for rows in due(self._dynamo, self._rows, campaign, may_be_sent, now, after, count):
+        for rows in self._due(campaign, now, count, after):
             free = [row for row in rows if row.status == "queued" and _is_free(row, now)][: count - len(claimed)]
             is_ours = each(lambda row: self._claim(row, worker, now, until), free)
             claimed += [row for row, ours in zip(free, is_ours, strict=True) if ours]
@@ -138,6 +138,16 @@ class DynamoSending:
 
     def has_leftovers(self, now: datetime) -> bool:
         return any(_is_left(worker, held, now) for worker, held in self._holders().items())
+
+    def _due(self, campaign: str, now: datetime, count: int, after: Entry | None) -> Iterator[list[StoredEmail]]:
+        """Return rows that may be sent and whose time has come, as they are now, so many at once at most."""
+        may_be_sent = self._verdicts.may_be_sent(campaign, self._needs_approval)
+        found = waiting(self._dynamo, campaign, until=now, after=after, fresh=self._fresh, page=max(count, 25))
+        sendable = (row.email_id for row in found if may_be_sent(row.edition))
+        while ids := list(islice(sendable, count)):
+            there = self._rows.get(ids)
+            rows = [row for email_id in ids if (row := there.get(email_id)) and row.status in WAITING]
+            yield [row for row in rows if row.not_before is None or row.not_before <= now]
 
     def _claim(self, row: StoredEmail, worker: str, now: datetime, until: datetime) -> bool:
         if not self._holdings.claim(worker, row.email_id, Words(row.campaign, row.edition)):

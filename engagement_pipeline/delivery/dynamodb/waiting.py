@@ -1,24 +1,25 @@
 """What waits to be sent, in the order of its value, from an index that may lag behind."""
 
-from collections.abc import Callable, Iterable, Iterator
+import threading
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from heapq import merge
-from itertools import islice
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from engagement_pipeline.delivery.dynamodb.items import queue_of, rank_of
-from engagement_pipeline.delivery.dynamodb.rows import Rows
 from engagement_pipeline.delivery.entries import Entry, StoredEmail
 from engagement_pipeline.delivery.statuses import WAITING, Status
+from engagement_pipeline.platform import clock
 from engagement_pipeline.platform.dynamodb import Dynamo
 from engagement_pipeline.platform.dynamodb_tables import EMAILS
 from engagement_pipeline.platform.dynamodb_words import absent, all_of, any_of, at_most, equals, greater
 from engagement_pipeline.users.dynamodb.items import text_of
 
-MayBeSent = Callable[[str | None], bool]
-
 _INDEX: Final = "queue"
 _PAGE: Final = 1_000
+# It is a fraction of a second as a rule.
+_INDEX_LAG_SECONDS: Final = 10.0
 
 
 class Waiting(NamedTuple):
@@ -29,6 +30,27 @@ class Waiting(NamedTuple):
     edition: str | None
 
 
+class Fresh:
+    """Rows that were written here a moment ago: whoever sends them next must not have to wait for the index."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rows: dict[str, dict[str, tuple[float, Waiting]]] = {}
+
+    def note(self, row: StoredEmail) -> None:
+        noted = clock.monotonic(), Waiting(rank_of(row.value_at_risk, row.email_id), row.email_id, row.edition)
+        with self._lock:
+            self._rows.setdefault(row.campaign, {})[row.email_id] = noted
+
+    def of(self, campaign: str, after: str = "") -> list[Waiting]:
+        """Return a campaign's, in order, behind a rank."""
+        since = clock.monotonic() - _INDEX_LAG_SECONDS
+        with self._lock:
+            kept = {key: noted for key, noted in self._rows.get(campaign, {}).items() if noted[0] > since}
+            self._rows[campaign] = kept
+        return sorted(row for _, row in kept.values() if row.rank > after)
+
+
 def waiting(
     dynamo: Dynamo,
     campaign: str,
@@ -36,6 +58,7 @@ def waiting(
     *,
     until: datetime | None = None,
     after: Entry | None = None,
+    fresh: Fresh | None = None,
     page: int = _PAGE,
 ) -> Iterator[Waiting]:
     """Return a campaign's rows that wait, the most valuable first.
@@ -46,15 +69,16 @@ def waiting(
         among: the statuses that the rows may have.
         until: leaves out rows whose time comes later; None: all.
         after: begins behind this one.
+        fresh: rows that there are in any case, or were.
         page: how many to read at once.
     """
+    begin = "" if after is None else rank_of(after.value_at_risk, after.email_id)
 
     def of(status: Status) -> Iterator[Waiting]:
         partition = equals("campaignStatus", queue_of(campaign, status))
-        behind = None if after is None else greater("rank", rank_of(after.value_at_risk, after.email_id))
         found = dynamo.query(
             EMAILS,
-            partition if behind is None else all_of(partition, behind),
+            all_of(partition, greater("rank", begin)) if begin else partition,
             index=_INDEX,
             only=None if until is None else any_of(absent("notBefore"), at_most("notBefore", text_of(until))),
             page=page,
@@ -63,27 +87,13 @@ def waiting(
 
     # A row that moves from one status to the next may be seen at both.
     last = None
-    for row in merge(*map(of, sorted(among))):
+    known = [] if fresh is None else fresh.of(campaign, begin)
+    for row in merge(known, *map(of, sorted(among)), key=itemgetter(0)):
         if row.email_id != last:
             last = row.email_id
             yield row
 
 
-def due(
-    dynamo: Dynamo, rows: Rows, campaign: str, may_be_sent: MayBeSent, now: datetime, after: Entry | None, count: int
-) -> Iterator[list[StoredEmail]]:
-    """Return rows that may be sent and whose time has come, as they are now, so many at once at most."""
-    found = waiting(dynamo, campaign, until=now, after=after, page=max(count, 25))
-    sendable = (row.email_id for row in found if may_be_sent(row.edition))
-    while ids := list(islice(sendable, count)):
-        now_there = rows.get(ids)
-        yield [row for email_id in ids if (row := now_there.get(email_id)) and _is_due(row, now)]
-
-
 def count_waiting(dynamo: Dynamo, campaign: str, status: Status) -> int:
     """Count a campaign's rows of a status that waits."""
     return dynamo.count(EMAILS, equals("campaignStatus", queue_of(campaign, status)), index=_INDEX)
-
-
-def _is_due(row: StoredEmail, now: datetime) -> bool:
-    return row.status in WAITING and (row.not_before is None or row.not_before <= now)

@@ -10,7 +10,7 @@ from urllib.error import URLError
 import pytest
 import sqlalchemy as sa
 
-from engagement_pipeline.delivery.feedback import consumer, reception, sns
+from engagement_pipeline.delivery.feedback import consumer, intake, sns
 from engagement_pipeline.delivery.feedback.consumer import ConsumerReport, consume, depth
 from engagement_pipeline.delivery.tables import email_events
 from engagement_pipeline.platform import aws
@@ -156,14 +156,14 @@ def test_dying_between_commit_and_deletion_changes_nothing(feedback: Feedback, m
 
 def test_what_cannot_be_stored_stays_in_the_queue(feedback: Feedback, monkeypatch: pytest.MonkeyPatch) -> None:
     feedback.put(text("event_complaint"), "not JSON")
-    take_it = reception.take
+    take_them = intake.Feedback.take
 
     def fail_at_the_end(*arguments: Any) -> None:
-        take_it(*arguments)
+        take_them(*arguments)
         raise sa.exc.OperationalError("", {}, Exception("the disk is full"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(reception, "take", fail_at_the_end)
+        patch.setattr(intake.Feedback, "take", fail_at_the_end)
         with pytest.raises(sa.exc.OperationalError):
             feedback.consume()
     assert not suppressed(feedback.database)
