@@ -36,8 +36,9 @@ def test_the_daily_run_and_sending_publish_everything(pipeline: Pipeline, run_jo
     assert found.computed_at == clock.moment
     assert steps(found) == [2, 2, 2, 2, 0, 0]
     assert [(each.status, each.emails) for each in found.email_status.counts] == [("delivered", 2)]
-    assert found.effect is not None
-    assert (found.effect.sent, found.effect.status) == (2, "not_enough_data")
+    effect = found.effectiveness.of_campaign(pipeline.settings.campaign)
+    assert effect is not None
+    assert (effect.sent, effect.status) == (2, "not_enough_data")
     [event] = [
         event
         for event in result.get_asset_materialization_events()
