@@ -23,6 +23,7 @@ from engagement_pipeline.web.dashboard.assembly import ROUTERS as DASHBOARD
 from engagement_pipeline.web.dashboard.rendering import Templates
 from engagement_pipeline.web.pages import Pages
 from engagement_pipeline.web.protection import SafeHeaders
+from engagement_pipeline.web.queries.suppressions import Reasons
 from engagement_pipeline.web.route_book import RouteBook
 from engagement_pipeline.web.security import login
 from engagement_pipeline.web.security.access import Door
@@ -64,6 +65,7 @@ def create_app(pipeline: Pipeline, fetch: Callable[[str], bytes] = fetch_from_sn
     app.state.templates = Templates(pipeline.brand.name)
     app.state.door = Door(pipeline)
     app.state.monitoring = monitoring.Monitoring(pipeline)
+    app.state.reasons = Reasons()
     app.state.fetch = fetch
     app.state.certificates = Certificates(fetch)
     with pipeline.database.write() as connection:

@@ -100,7 +100,7 @@ def test_what_is_meant_must_be_clear(parts: Parts) -> None:
     write(parts, range(1, 2), current())
     assert "name one" in refused("copy", "reject")
     assert "there is no edition 'typo'" in refused("copy", "approve", "typo")
-    assert "without an address" in refused("copy", "approve", OLD, "--note", "ada@example.com")
+    assert "with no address" in refused("copy", "approve", OLD, "--note", "ada@example.com")
     assert "who decides" in refused("copy", "approve", OLD, "--by", " ")
     assert verdicts(run("copy", "status")) == {current(): None, OLD: None}
     run("copy", "reject", OLD)

@@ -40,8 +40,11 @@ def test_own_files_go_through_and_a_second_run_sends_nothing_new_and_names_the_n
     assert shown["effect"][0].startswith("Not enough data yet")
     second = engagement(tmp_path, *arguments, ENGAGEMENT_GATE__HOLD_OUT_SHARE="0").stdout
     assert "Outbox: 19 e-mails, 0 of them new" in second
-    for part in ("Users by band", "Hold-out:", "make dev", "engagement explain"):
+    for part in ("Users by band", "Hold-out:", "engagement explain"):
         assert part in second
+    last_words = second.split("Where to look next")[1]
+    for address in ("http://127.0.0.1:8000 ", "http://127.0.0.1:8000/api/docs", "http://127.0.0.1:3000"):
+        assert f"make dev, then {address}" in last_words
     assert_the_overview_is_full(tmp_path / "local")
 
 

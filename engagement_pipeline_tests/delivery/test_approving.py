@@ -222,7 +222,7 @@ def test_what_waits_for_approval_is_not_overdue(database: Database) -> None:
 @pytest.mark.parametrize("text", ["ada@example.com", "two\nlines", "x" * 201])
 def test_neither_addresses_nor_lines_are_kept_with_a_verdict(text: str) -> None:
     for by, note in ((text, ""), ("Ada", text)):
-        with pytest.raises(BadInputError, match="one line without an address"):
+        with pytest.raises(BadInputError, match="a visible line with no address"):
             Approval(CAMPAIGN, OURS, "approved", by, note, NOW)
     with pytest.raises(BadInputError, match="who decides"):
         Approval(CAMPAIGN, OURS, "approved", "", "", NOW)

@@ -147,6 +147,12 @@ def test_a_new_silent_user_is_written_to_with_no_hand_on_it(page: Any, pipeline:
     page.get_by_text("react_to_changes").first.wait_for()
 
 
+def test_it_prints_where_everything_is(pipeline: Pipeline, address: str, web_port: int) -> None:
+    said = (pipeline.settings.data_dir / "dagster.log").read_text()
+    for each in (f"http://127.0.0.1:{web_port}", f"http://127.0.0.1:{web_port}/api/docs", address):
+        assert f" {each}\n" in said
+
+
 def test_whoever_is_written_to_on_request_gets_it_within_seconds(page: Any, pipeline: Pipeline, web_port: int) -> None:
     def written() -> set[Path]:
         return set(pipeline.settings.outbox_dir.glob("*.eml"))

@@ -29,7 +29,7 @@ def test_there_are_routes_to_try() -> None:
     assert len(ROUTES) > 20
 
 
-def test_nobody_gets_in_without_a_session_and_nothing_changes_without_the_forms_word(
+def test_nobody_gets_in_without_a_session_and_nothing_changes_without_a_form_of_ours(
     desk: Desk, visitor: Visitor
 ) -> None:
     stranger, reader = desk.client(), desk.visitor("read")
@@ -44,6 +44,9 @@ def test_nobody_gets_in_without_a_session_and_nothing_changes_without_the_forms_
             assert visitor.client.post(address(path)).status_code == 403, path
             assert visitor.client.post(address(path), data={"csrf_token": "0" * 64}).status_code == 403, path
             assert visitor.client.post(address(path), data=word, headers=elsewhere).status_code == 403, path
+            huge = {"Content-Length": str(1024**3), "Content-Type": "application/x-www-form-urlencoded"}
+            answer = visitor.client.post(address(path), content=(b"x" for _ in range(3)), headers=huge)
+            assert answer.status_code == 413, path
             if path not in LOOKING:
                 reader.send(address(path), "/users", 403)
     assert desk.audited() == []

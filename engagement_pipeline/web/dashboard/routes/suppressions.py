@@ -15,7 +15,7 @@ from engagement_pipeline.users.addresses import InvalidAddressError
 from engagement_pipeline.web.dashboard.lists import PAGE_SIZE, Pager
 from engagement_pipeline.web.dashboard.rendering import Said
 from engagement_pipeline.web.dashboard.screen import Fields, Reader, Screen, Writer, file, go, text
-from engagement_pipeline.web.queries.suppressions import list_suppressions
+from engagement_pipeline.web.queries.suppressions import Reasons, list_suppressions
 
 router = APIRouter(include_in_schema=False)
 
@@ -143,8 +143,9 @@ def _page(
     said: Said | None = None,
     status: int = HTTPStatus.OK,
 ) -> Response:
+    reasons: Reasons = screen.request.app.state.reasons
     with screen.pipeline.database.read() as connection:
-        by_reason = suppressions.count_by_reason(connection)
+        by_reason = reasons.read(connection)
     return screen.show(
         "suppressions.html.j2",
         _SECTION,
