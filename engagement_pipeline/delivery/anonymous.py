@@ -55,8 +55,7 @@ class Pseudonyms:
     def renamed(self, row: StoredEmail, now: datetime) -> StoredEmail:
         """Return what stays of a row: it counts as before, and leads to nobody.
 
-        What the provider calls the e-mail goes where that is made of our former id, and so does what the user has put in
-        words of their own.
+        What the provider calls the e-mail goes where that is made of our former id; so do words of the user's own.
         """
         kept = row.provider_message_id
         return replace(

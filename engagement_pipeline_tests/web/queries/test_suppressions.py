@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from engagement_pipeline.delivery import suppressions
+from engagement_pipeline.delivery.suppressions import SqlSuppressions
 from engagement_pipeline.platform.change_log import prune_change_log
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.web.queries import suppressions as queries
@@ -37,9 +38,9 @@ def test_reasons_are_counted_once_the_list_has_changed(database: Database, monke
     for key in "bc":
         add(key, "complaint")
     assert (read(), counted) == ({"complaint": 2, "manual": 1}, 3)
-    with database.write() as connection:
-        suppressions.remove(connection, "a" * 64, NOW)
-        suppressions.add_erased(connection, "b" * 64, NOW)
+    listed = SqlSuppressions(database)
+    assert listed.remove(listed.find(["a" * 64])["a" * 64], NOW)
+    assert listed.add_erased("b" * 64, NOW)
     assert (read(), read(), counted) == ({"complaint": 1, "erased": 1}, {"complaint": 1, "erased": 1}, 4)
 
 
