@@ -13,6 +13,7 @@ from typing import Final
 SIZE: Final = 100.0
 
 _STEPS: Final = (1.0, 2.0, 5.0, 10.0)
+_LEAST_WIDTH: Final = 1e-9
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,9 @@ def curve(points: Sequence[tuple[date, float]], scale: Scale, marks: Sequence[da
 def intervals(estimates: Sequence[tuple[float, float, float]]) -> tuple[Interval, ...]:
     """Draw estimates (low, middle, high) on one axis that holds all of them, and zero with some room around it."""
     ends = [0.0, *(end for low, _, high in estimates for end in (low, high))]
-    room = (max(ends) - min(ends) or 1.0) * 0.06
+    width = max(ends) - min(ends)
+    # Of what is all but nothing a share would be nothing.
+    room = (width if width > _LEAST_WIDTH else 1.0) * 0.06
     scale = Scale(min(ends) - room, max(ends) + room, ())
     return tuple(
         Interval(scale.place(low), scale.place(middle), scale.place(high), scale.place(0.0))

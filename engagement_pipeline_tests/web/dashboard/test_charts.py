@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engagement_pipeline.web.dashboard import charts
@@ -108,6 +108,7 @@ def test_a_curve_keeps_the_distances_of_its_days() -> None:
         max_size=5,
     )
 )
+@example([(0.0, 0.0, 5e-324)])
 def test_intervals_share_one_axis_with_zero_on_it(estimates: list[tuple[float, float, float]]) -> None:
     drawn = charts.intervals(estimates)
     for interval in drawn:
