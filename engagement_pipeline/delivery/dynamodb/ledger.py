@@ -101,16 +101,12 @@ class DynamoLedger(DynamoSending):
         return self._verdicts.decide(approval, audit)
 
     def has_rejected(self, campaign: str) -> bool:
-        return any(
-            row.status in WAITING and row.claimed_by is None
-            for ids in _in_parts(self._waiting_rejected(campaign))
-            for row in self._rows.get(ids).values()
-        )
+        return next(self._free_rejected(campaign), None) is not None
 
     def close_rejected(self, campaign: str, count: int, now: datetime) -> int:
         worker, until = new_worker(), now + _TO_SETTLE
         closed = 0
-        for ids in _in_parts(islice(self._waiting_rejected(campaign), count)):
+        for ids in _in_parts(islice(self._free_rejected(campaign), count)):
             closed += self._count(writes.taking_out(worker, email_id, COPY_REJECTED, now, until) for email_id in ids)
             self._settle(worker, ids, None, now)
         return closed
@@ -189,10 +185,15 @@ class DynamoLedger(DynamoSending):
         verdicts = self._verdicts.of(campaign).items()
         return {edition for edition, approval in verdicts if approval.verdict == "rejected"}
 
-    def _waiting_rejected(self, campaign: str) -> Iterator[str]:
+    def _free_rejected(self, campaign: str) -> Iterator[str]:
+        """Return rows that wait with rejected words and that nobody holds."""
         rejected = self._rejected(campaign)
         found = waiting(self._dynamo, campaign) if rejected else iter(())
-        return (row.email_id for row in found if (row.edition or UNNAMED) in rejected)
+        ids = (row.email_id for row in found if (row.edition or UNNAMED) in rejected)
+        for part in _in_parts(ids):
+            for row in self._rows.get(part).values():
+                if row.status in WAITING and row.claimed_by is None:
+                    yield row.email_id
 
 
 def _entry(audit: AuditEntry | None) -> list[Put]:
