@@ -171,6 +171,21 @@ class Outcome:
     attempts: int = 1
 
 
+def left_in_hand(email_id: str, accepted: bool | None, *, delivers: bool) -> Outcome:
+    """Return what became of a message that a sender who is gone has left in its hands.
+
+    Args:
+        email_id: our id.
+        accepted: whether the mailer took it; None where it cannot tell.
+        delivers: whether with this mailer taking a message is delivering it.
+    """
+    if accepted is None:
+        return Outcome(email_id, "unknown", "sender_stopped")
+    if not accepted:
+        return Outcome(email_id, "queued")
+    return Outcome(email_id, "delivered" if delivers else "sent")
+
+
 @dataclass(frozen=True)
 class Recovery:
     """What was found of senders that are gone: rows by what became of them."""
