@@ -162,8 +162,8 @@ def version_of(item: Item) -> int:
 
 
 def touches_of(item: Item) -> tuple[datetime, ...]:
-    """Return a user's touches, newest first."""
-    touched_at = item.get("touchedAt")
+    """Return a user's touches, newest first; of an earlier deployment's item the one e-mail that it tells of."""
+    touched_at = item.get("touchedAt", [item.get("lastEmailDate")])
     moments = (moment_of(value) for value in touched_at) if isinstance(touched_at, list) else ()
     return tuple(sorted((moment for moment in moments if moment is not None), reverse=True))
 
