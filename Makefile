@@ -7,7 +7,7 @@ PORT ?= 3000
 WEB_PORT ?= 8000
 ARGS ?=
 
-.PHONY: help demo dev test test-model synth lint format bench soak clean
+.PHONY: help demo demo-aws dev test test-model synth lint format bench soak clean
 .DEFAULT_GOAL := help
 
 help:  ## Say what there is
@@ -50,6 +50,9 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 
 demo: $(VENV)/.installed  ## Run the whole pipeline on the real sample, or on your files: ARGS="--orders my.csv --users my.csv"
 	@DAGSTER_HOME=$(DAGSTER_HOME) $(BIN)/engagement demo $(ARGS)
+
+demo-aws: $(VENV)/.installed-dev .venv-aws/.installed .venv-infra/.installed  ## Run the whole path on an AWS-compatible server: an item changes, an e-mail is in SES (needs Node.js)
+	@$(BIN)/python -m infra.demo $(ARGS)
 
 dev: $(VENV)/.installed  ## Open dashboard, REST API and the Dagster UI, with sensors and schedules running
 	@DAGSTER_HOME=$(DAGSTER_HOME) $(BIN)/engagement dev --port $(PORT) --web-port $(WEB_PORT)

@@ -6,6 +6,7 @@ import pytest
 
 from engagement_pipeline.platform.dynamodb_tables import STREAM_VIEW, TABLES, Key, Table
 from engagement_pipeline_tests.infra.templates import Template, actions_of, listed, target_of
+from infra.demo.cloud import DOMAIN
 
 pytestmark = pytest.mark.integration
 
@@ -162,8 +163,8 @@ def test_we_send_encrypted_and_stop_at_who_complained(data: Template) -> None:
     assert set(ours["SuppressionOptions"]["SuppressedReasons"]) == {"BOUNCE", "COMPLAINT"}
     assert ours["ReputationOptions"]["ReputationMetricsEnabled"] is True
     _, identity = data.only("AWS::SES::EmailIdentity")
-    assert identity["EmailIdentity"] == "shop.example.com"
-    assert identity["MailFromAttributes"]["MailFromDomain"].endswith(".shop.example.com")
+    assert identity["EmailIdentity"] == DOMAIN
+    assert identity["MailFromAttributes"]["MailFromDomain"].endswith(f".{DOMAIN}")
 
 
 def test_files_with_names_in_them_go_after_a_week(data: Template) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from engagement_pipeline_tests.aws_server import REGION
 from infra.config import EXAMPLE, DeploymentError, load
+from infra.demo.cloud import DOMAIN
 from infra.deploy import Account, FailedError, check_templates, main
 
 pytestmark = pytest.mark.integration
@@ -107,7 +108,7 @@ def test_an_examples_names_are_not_deployed(
 
 def test_the_domains_owner_is_told_what_its_dns_needs(account: Account, template: Path) -> None:
     _deploy(account, template)
-    records = account.records_of("shop.example.com")
+    records = account.records_of(DOMAIN)
     assert any("MX" in record and "feedback-smtp.us-east-1" in record for record in records)
     assert any("spf1" in record for record in records)
 
