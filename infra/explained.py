@@ -54,7 +54,7 @@ def _explain_roles(services: ServicesStack) -> None:
             f"{service}Role/DefaultPolicy",
             _ROLE,
             "The indexes, and exports, of named tables.",
-            [_like(r"/^Resource::<.*\.Arn>\/(index|export)\/\*$/g")],
+            [_like(r"/^Resource::(<.*\.Arn>|arn:.*:table\/[^*]+)\/(index|export)\/\*$/g")],
         )
     _explain(
         services,
