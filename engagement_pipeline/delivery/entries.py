@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -146,7 +146,10 @@ class AddressFacts:
 
 @dataclass(frozen=True)
 class Ticket:
-    """Leave to send one row, valid only while what the gate has seen still holds."""
+    """Leave to send one row, valid only while what the gate has seen still holds.
+
+    `user_as_read` is the user's `StoredUser.as_read`: it names a person.
+    """
 
     email_id: str
     user_id: str
@@ -154,6 +157,7 @@ class Ticket:
     address_key: str
     address_touched_at: datetime | None
     provider: str
+    user_as_read: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)

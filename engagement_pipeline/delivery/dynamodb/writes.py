@@ -16,12 +16,13 @@ from engagement_pipeline.platform.dynamodb_words import (
     at_least,
     at_most,
     equals,
+    exists,
     is_one_of,
     less,
-    unequal,
+    unchanged,
 )
 from engagement_pipeline.platform.dynamodb_writes import Check, Update, Write
-from engagement_pipeline.users.dynamodb.items import text_of
+from engagement_pipeline.users.dynamodb.items import JUDGED, text_of
 
 _CLAIM = ("claimedBy", "claimedUntil", "claimShard")
 _PLACE_IN_QUEUE = ("campaignStatus", "rank")
@@ -112,8 +113,5 @@ def _skipping(email_id: str, reason: str, now: datetime, sets: dict[str, str], c
 
 
 def _seen_user(ticket: Ticket) -> Check:
-    version = equals("version", ticket.user_version)
-    if ticket.user_version == 0:
-        version = any_of(absent("version"), version)
-    # The shop's own programs may write to the table without counting versions: a consent that they withdraw counts.
-    return Check(USERS, (ticket.user_id,), all_of(version, any_of(absent("consent"), unequal("consent", False))))
+    # The shop's own programs may write to the table without counting versions.
+    return Check(USERS, (ticket.user_id,), all_of(exists("userId"), unchanged(ticket.user_as_read, JUDGED)))

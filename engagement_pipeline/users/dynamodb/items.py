@@ -37,6 +37,11 @@ AGGREGATES: Final = {
     "last_order_at": "lastOrderDate",
 }
 STATED: Final = {name: f"stated{attribute[0].upper()}{attribute[1:]}" for name, attribute in AGGREGATES.items()}
+# What the gate judges a user by, under `version`: the shop may change each of them without counting it up.
+JUDGED: Final = (
+    *("version", "email", "consent", "timeZone", "lastEmailDate"),
+    *(*AGGREGATES.values(), "orderDays", "derivedAs"),
+)
 _ORDER: Final = {
     "order_id": "orderId",
     "user_id": "userId",
@@ -140,6 +145,7 @@ def stored_user_of(
         version=version_of(item),
         created_at=user.created_at or user.updated_at or _UNKNOWN,
         updated_at=user.updated_at or user.created_at or _UNKNOWN,
+        as_read={name: item[name] for name in JUDGED if name in item},
     )
 
 
