@@ -106,6 +106,9 @@ class SqlLedger:
         for holder in self._left_behind(now):
             if is_gone(holder):
                 self.release(holder)
+            else:
+                with self._write() as connection:
+                    connection.execute(statements.RELEASE_LATE, {"p_worker": holder, "p_now": now})
             self.settle(holder, mailer, now)
         sent = became["sent"] + became["delivered"]
         return Recovery(sent=sent, queued=became["queued"], unknown=became["unknown"])

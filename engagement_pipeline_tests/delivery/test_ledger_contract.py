@@ -240,3 +240,14 @@ def test_a_message_that_was_resolved_late_keeps_nobody_from_sending(parts: Parts
     parts.ledger.advance(THEM, Outcome(entry.email_id, "sent"), None, LATER, LEASE)
     parts.ledger.recover(Provider(None), LATER)
     assert parts.rows()[entry.user_id].claimed_by is None
+
+
+def test_what_a_sender_elsewhere_has_claimed_is_free_when_its_time_has_run_out(parts: Parts) -> None:
+    queued(parts, 2)
+    assert len(lease(parts, THEM)) == 2
+    parts.ledger.recover(Provider(None), NOW)
+    assert [row.claimed_by for row in parts.rows().values()] == [THEM, THEM]
+    assert parts.ledger.has_leftovers(LATER)
+    parts.ledger.recover(Provider(None), LATER)
+    assert [row.claimed_by for row in parts.rows().values()] == [None, None]
+    assert not parts.ledger.has_leftovers(LATER), "or every quarter of an hour a run would look for them in vain"

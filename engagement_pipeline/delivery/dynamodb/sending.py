@@ -131,8 +131,12 @@ class DynamoSending:
                     accepted = mailer.was_accepted(row.email_id) if row.provider == mailer.name else None
                     recorded = self._record(worker, left_in_hand(row.email_id, accepted, delivers=mailer.delivers), now)
                     became.update([] if recorded is None else [recorded.status])
+            waiting_there = [row.email_id for row in held if row.status == "queued"]
             if is_gone(worker):
-                self.release(worker, [row.email_id for row in held if row.status == "queued"])
+                self.release(worker, waiting_there)
+            else:
+                # Nobody waits for a sender elsewhere whose time has run out.
+                self._count(writes.releasing_late(worker, email_id, now) for email_id in waiting_there)
             if _is_left(worker, held, now):
                 self._settle(worker, [row.email_id for row in held], mailer.name if mailer.delivers else None, now)
         sent = became["sent"] + became["delivered"]

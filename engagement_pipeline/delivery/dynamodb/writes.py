@@ -58,7 +58,7 @@ def marking(worker: str, ticket: Ticket, now: datetime, lease_for: timedelta) ->
             "updatedAt": text_of(now),
         },
         removes=("notBefore", *_PLACE_IN_QUEUE),
-        condition=all_of(_held(worker), equals("status", "queued"), holds),
+        condition=all_of(_queued(worker), holds),
     )
     touch = Touch(ticket.address_key, now, ticket.email_id)
     return [row, _seen_user(ticket), addresses.marking(touch, ticket.address_touched_at)]
@@ -79,7 +79,7 @@ def recording(worker: str, outcome: Outcome, now: datetime) -> Update:
 
 def closing(worker: str, email_id: str, reason: str, now: datetime) -> Update:
     """Skip a queued row that this worker holds."""
-    return _skipping(email_id, reason, now, {}, all_of(_held(worker), equals("status", "queued")))
+    return _skipping(email_id, reason, now, {}, _queued(worker))
 
 
 def taking_out(worker: str, email_id: str, reason: str, now: datetime, until: datetime) -> Update:
@@ -91,7 +91,13 @@ def taking_out(worker: str, email_id: str, reason: str, now: datetime, until: da
 def releasing(worker: str, email_id: str, not_before: datetime | None = None) -> Update:
     """Give back a queued row that this worker holds; until its moment has come, where there is one."""
     sets = {} if not_before is None else {"notBefore": text_of(not_before)}
-    return Update(EMAILS, (email_id,), sets, _CLAIM, condition=all_of(_held(worker), equals("status", "queued")))
+    return Update(EMAILS, (email_id,), sets, _CLAIM, condition=_queued(worker))
+
+
+def releasing_late(worker: str, email_id: str, now: datetime) -> Update:
+    """Give back a queued row that this worker holds, where its time has run out."""
+    condition = all_of(_queued(worker), less("claimedUntil", text_of(now)))
+    return Update(EMAILS, (email_id,), removes=_CLAIM, condition=condition)
 
 
 def giving_back(worker: str, email_id: str) -> Update:
@@ -105,6 +111,10 @@ def _claim(email_id: str, worker: str, until: datetime) -> dict[str, str]:
 
 def _held(worker: str) -> Condition:
     return equals("claimedBy", worker)
+
+
+def _queued(worker: str) -> Condition:
+    return all_of(_held(worker), equals("status", "queued"))
 
 
 def _skipping(email_id: str, reason: str, now: datetime, sets: dict[str, str], condition: Condition) -> Update:
