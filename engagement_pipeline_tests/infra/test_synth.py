@@ -86,4 +86,5 @@ def test_a_deployment_that_was_there_before_keeps_its_tables(tmp_path: Path, tem
         for name, task in services.properties("AWS::ECS::TaskDefinition").items()
         if any(each["ValueFrom"] == key for each in task["ContainerDefinitions"][0]["Secrets"])
     ]
-    assert [name[:8] for name in holders] == ["CodeTask"]
+    # What somebody asks for in the dashboard is written there, in the words that everybody else gets.
+    assert sorted(name[:7] for name in holders) == ["CodeTas", "WebTask"]
