@@ -194,6 +194,9 @@ def test_somebody_hears_of_what_goes_wrong(data: Template) -> None:
     assert ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "UnpublishedChanges") in watched
     assert {("AWS/SES", "Reputation.BounceRate", ""), ("AWS/SES", "Reputation.ComplaintRate", "")} <= watched
     assert {("AWS/Lambda", "Errors", "Processor"), ("AWS/Lambda", "IteratorAge", "Processor")} <= watched
+    # `ThrottledRequests` is counted by operation: asked of a table alone, it never says anything.
+    throttled = {metric for namespace, metric, _ in watched if namespace == "AWS/DynamoDB"}
+    assert throttled == {"ReadThrottleEvents", "WriteThrottleEvents"}
     _, policy = data.only("AWS::SNS::TopicPolicy", "Alarms")
     allowed = [each for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Allow"]
     assert [each["Principal"] for each in allowed] == [{"Service": "cloudwatch.amazonaws.com"}]
