@@ -61,7 +61,7 @@ def _explain_roles(services: ServicesStack) -> None:
         "CodeRole/DefaultPolicy",
         _ROLE,
         "Files in a bucket of its own. SES tells the quota, and ECS opens shells, for no narrower resource.",
-        [_like(r"/^Resource::<Files.*\.Arn>\/\*$/g"), "Resource::*"],
+        [_like(r"/^Resource::<Files.*\.Arn>\/(dagster-logs\/)?\*$/g"), "Resource::*"],
     )
     _explain(
         services,
