@@ -161,11 +161,17 @@ class DynamoLedger(DynamoSending):
         touch_users(self._dynamo, self._rows, self._rows.get(report.email_id for report in reports).values(), now)
 
     def correct(self, corrections: Sequence[Correction], now: datetime) -> int:
+        worker, until = new_worker(), now + _TO_SETTLE
+
         def put_right(correction: Correction) -> StoredEmail | None:
-            return self._rows.change(correction.row.email_id, lambda row: moves.corrected(row, correction, now))
+            def move(row: StoredEmail) -> StoredEmail | None:
+                moved = moves.corrected(row, correction, now)
+                return None if moved is None else moves.held(moved, worker, until)
+
+            return self._rows.change(correction.row.email_id, move)
 
         changed = [row for row in each(put_right, corrections) if row is not None]
-        touch_users(self._dynamo, self._rows, changed, now)
+        self._settle(worker, [correction.row.email_id for correction in corrections], None, now)
         return len(changed)
 
     def close_waiting(self, user_id: str, reason: str, now: datetime) -> None:

@@ -54,6 +54,11 @@ def corrected(row: StoredEmail, correction: Correction, now: datetime) -> Stored
     return None if moved == row else replace(moved, updated_at=now)
 
 
+def held(row: StoredEmail, worker: str, until: datetime) -> StoredEmail:
+    """Leave a row that nobody holds with a worker until what follows is settled, by whoever finds it if need be."""
+    return row if row.claimed_by is not None else replace(row, claimed_by=worker, claimed_until=until)
+
+
 def skipped(row: StoredEmail, reason: str, now: datetime) -> StoredEmail | None:
     """Close a row that waits, also out of a sender's hands."""
     if row.status not in WAITING:
