@@ -1,12 +1,12 @@
-"""Brings whole tables into the operational store: the first load, or another one where that store was lost.
+"""Brings whole tables into the operational store: the first load, or another one where that store or events were lost.
 
-Events may go on meanwhile: what they have told of an item stands. A load that was cut short is simply begun anew.
+Events may go on meanwhile: what they tell of an item stands. A load that was cut short is simply begun anew.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
@@ -27,6 +27,8 @@ from engagement_pipeline.users.rejects import Reject
 ENTITIES: Final[tuple[Entity, ...]] = ("order", "user", "email", "address", "audit")
 
 _AT_ONCE: Final = 1_000
+# Between the clocks of who loads and of who takes events.
+_APART: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -89,14 +91,16 @@ class _Loader:
     def load(self, entity: Entity, export: str | None, on_progress: Callable[[int], None]) -> LoadReport:
         table = TABLES[entity]
         found = scanned(self._dynamo, table) if export is None else exported(self._settings, table, export)
+        # An export is older than it looks: whatever events have told stands.
+        begun = self._now() - _APART if export is None else None
         total = LoadReport()
         with closing(found) as items:
             for batch in _batches(items):
-                total += self._take(entity, batch)
+                total += self._take(entity, batch, begun)
                 on_progress(len(batch))
         return total
 
-    def _take(self, entity: Entity, items: Sequence[Item]) -> LoadReport:
+    def _take(self, entity: Entity, items: Sequence[Item], begun: datetime | None) -> LoadReport:
         now = self._now()
         readings: list[Reading[Any]] = []
         faults: list[Reject] = []
@@ -109,12 +113,12 @@ class _Loader:
             else:
                 faults += [fault for fault in [self._items.faults(event, now)] if fault is not None]
         try:
-            written = self._write(readings, now)
+            written = self._write(readings, now, begun)
         except NOT_STORABLE:
             written = 0
             for reading in readings:
                 try:
-                    written += self._write([reading], now)
+                    written += self._write([reading], now, begun)
                 except NOT_STORABLE as error:
                     # Its text could quote a row.
                     wrong = BadChangeError("new", "not_storable", type(error).__name__)
@@ -123,9 +127,9 @@ class _Loader:
             rejects.record(connection, faults, now)
         return LoadReport(len(items), written, len(faults))
 
-    def _write(self, readings: Sequence[Reading[Any]], now: datetime) -> int:
+    def _write(self, readings: Sequence[Reading[Any]], now: datetime, begun: datetime | None) -> int:
         with self._database.write() as connection:
-            return self._model.load(connection, readings, now)
+            return self._model.load(connection, readings, now, begun)
 
     def _reject(self, event: ChangeEvent, error: BadChangeError) -> Reject:
         return Reject(
