@@ -63,6 +63,27 @@ def test_the_code_server_may_send_as_our_domain_only(services: Template) -> None
     }
 
 
+def test_the_code_server_may_do_what_its_runs_ask_of_aws_and_no_more(services: Template) -> None:
+    statements = services.statements_of("CodeRole")
+    asked = {
+        # Transactions are made of these.
+        *(f"dynamodb:{name}" for name in ("ConditionCheckItem", "DeleteItem", "PutItem", "UpdateItem")),
+        *(f"dynamodb:{name}" for name in ("BatchGetItem", "BatchWriteItem", "GetItem", "Query", "Scan")),
+        *(f"kms:{name}" for name in ("Decrypt", "DescribeKey", "GenerateDataKey")),
+        *(f"sqs:{name}" for name in ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes")),
+        *("sqs:ReceiveMessage", "sqs:SendMessage"),
+        *("ses:GetAccount", "ses:SendEmail", "ses:SendRawEmail"),
+        *("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"),
+        *("elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"),
+    }
+    # People come in by a shell of ECS.
+    given = {action for action in actions_of(statements) if not action.startswith("ssmmessages:")}
+    assert given == asked
+    # What steps have printed goes with their runs.
+    (deleting,) = [each for each in statements if "s3:DeleteObject" in listed(each["Action"])]
+    assert "/dagster-logs/*" in str(deleting["Resource"])
+
+
 def test_dagsters_own_services_touch_no_table(services: Template) -> None:
     assert not [role for role in services.of_type("AWS::IAM::Policy") if role.startswith("DaemonRole")]
     assert actions_of(services.statements_of("PagesRole")) == {"s3:GetObject", "s3:ListBucket", "kms:Decrypt"}
