@@ -1,6 +1,7 @@
 """The shop's own programs write to the tables past us and count no versions: what they change is seen in time."""
 
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from engagement_pipeline.platform.dynamodb_writes import Put, Update
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import CAMPAIGN, Parts, silent_user
-from engagement_pipeline_tests.delivery.steps import LEASE, US, lease, mark, queued, ticket
+from engagement_pipeline_tests.delivery.steps import LEASE, US, Provider, lease, mark, queued, ticket
 
 pytestmark = pytest.mark.integration
 
@@ -79,3 +80,19 @@ def test_a_user_whom_only_the_shop_has_written_can_be_marked(
     parts.ledger.queue(CAMPAIGN, NOW)
     [entry] = lease(parts, US)
     assert mark(parts, US, entry)
+
+
+def test_an_email_of_which_only_the_users_item_tells_goes_on_counting(parts: Parts, dynamo: Dynamo) -> None:
+    mailed_at = "2026-02-27T09:00:00Z"
+    item = {"userId": "u00000", "email": "ada@example.com", "consent": True, "lastEmailDate": mailed_at, "version": "3"}
+    dynamo.write(Put(USERS, {**item, "lastOrderDate": "2025-10-01", "orderCount": 5}))
+    for steps, reason in ((1, "cool_down"), (2, "capped")):
+        parts.add_drafts(["u00000"], NOW)
+        parts.ledger.queue(CAMPAIGN, NOW)
+        [entry] = lease(parts, US)
+        parts.ledger.skip(US, {entry.email_id: reason}, NOW)
+        parts.ledger.settle(US, Provider(None), NOW)
+        user = parts.store.get_user("u00000")
+        assert user is not None
+        assert user.last_touch_at == user.last_email_at == datetime(2026, 2, 27, 9, tzinfo=timezone.utc)
+        assert user.steps == steps
