@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from engagement_pipeline.defs.sensors import failed_runs
 from engagement_pipeline.platform.settings import Settings
 from engagement_pipeline_tests.infra.templates import Template, actions_of, listed, target_of
 
@@ -224,6 +225,8 @@ def test_somebody_hears_of_failed_runs_and_of_services_that_are_gone(services: T
     watched = {(each["Namespace"], each["MetricName"]) for each in alarms.values()}
     assert (metric["MetricNamespace"], metric["MetricName"]) in watched
     assert target_of(failed["LogGroupName"]).startswith("CodeLog")
+    # A run that was killed says nothing itself; the sensor that keeps failed runs does.
+    assert set(re.findall(r'\?"(\w+)"', failed["FilterPattern"])) == {"RUN_FAILURE", failed_runs.name}
     for name in SERVICES:
         _, down = services.only("AWS::CloudWatch::Alarm", f"{name}DownAlarm")
         assert down["TreatMissingData"] == "breaching"
