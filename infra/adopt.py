@@ -67,7 +67,7 @@ class Adoption:
         there = {each["IndexName"]: each for each in found.get("GlobalSecondaryIndexes", [])}
         for index, request in zip(table.indexes, wanted.get("GlobalSecondaryIndexes", []), strict=True):
             if index.name not in there:
-                yield f"index {index.name}", _new_index(index, request, found)
+                yield f"index {index.name}", _new_index(called, index, request, found)
             elif _keys(there[index.name]) != _keys(request):
                 raise UnfitError(f"{called} has another index named {index.name}")
 
@@ -96,14 +96,19 @@ def _stream(
         raise UnfitError(f"{called} has a stream of {found['StreamViewType']}; end it when nobody reads it any more")
 
 
-def _new_index(index: Index, request: Mapping[str, Any], found: Mapping[str, Any]) -> Mapping[str, Any]:
-    known = {each["AttributeName"] for each in found["AttributeDefinitions"]} | set(index.key.attributes)
+def _new_index(called: str, index: Index, request: Mapping[str, Any], found: Mapping[str, Any]) -> Mapping[str, Any]:
+    kinds = {each["AttributeName"]: each["AttributeType"] for each in found["AttributeDefinitions"]}
+    for name in index.key.attributes:
+        if kinds.setdefault(name, "S") != "S":
+            raise UnfitError(f"{called} has an index in which {name} is no text, as {index.name} needs it")
     create = dict(request)
     if "ProvisionedThroughput" in found and found.get("BillingModeSummary", {}).get("BillingMode") != "PAY_PER_REQUEST":
         units = found["ProvisionedThroughput"]
         create["ProvisionedThroughput"] = {name: units[name] for name in ("ReadCapacityUnits", "WriteCapacityUnits")}
     return {
-        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in sorted(known)],
+        "AttributeDefinitions": [
+            {"AttributeName": name, "AttributeType": kind} for name, kind in sorted(kinds.items())
+        ],
         "GlobalSecondaryIndexUpdates": [{"Create": create}],
     }
 

@@ -52,6 +52,45 @@ def test_what_is_missing_is_added_and_what_is_there_stays(dynamodb: Any) -> None
     assert adoption.stream_of("Emails").startswith(f"arn:aws:dynamodb:{REGION}:")
 
 
+def _with_numbers(dynamodb: Any, name: str, number: str) -> None:
+    """Make a table of e-mails with an index by a number."""
+    dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "emailId", "KeyType": "HASH"}],
+        AttributeDefinitions=[
+            {"AttributeName": "emailId", "AttributeType": "S"},
+            {"AttributeName": number, "AttributeType": "N"},
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "earlier",
+                "KeySchema": [{"AttributeName": number, "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def test_an_index_of_its_own_by_a_number_stays_one(dynamodb: Any) -> None:
+    _with_numbers(dynamodb, "Numbered", "engagementScoreAtTime")
+    asked: list[dict[str, Any]] = []
+    # AWS refuses a table that says of an attribute what it is not; the emulator does not.
+    dynamodb.meta.events.register(
+        "provide-client-params.dynamodb.UpdateTable", lambda params, **_: asked.append(dict(params))
+    )
+    assert f"index {EMAILS.indexes[-1].name}" in list(Adoption(dynamodb, 0.05).adopt(EMAILS, "Numbered"))
+    defined = [each["AttributeDefinitions"] for each in asked if "AttributeDefinitions" in each]
+    assert len(defined) == len(EMAILS.indexes)
+    assert all({"AttributeName": "engagementScoreAtTime", "AttributeType": "N"} in each for each in defined)
+
+
+def test_what_it_indexes_as_a_number_cannot_be_indexed_as_a_text(dynamodb: Any) -> None:
+    _with_numbers(dynamodb, "Dated", "generatedAt")
+    with pytest.raises(UnfitError, match="generatedAt"):
+        Adoption(dynamodb, 0.05).missing(EMAILS, "Dated")
+
+
 def test_a_table_of_another_kind_is_left_alone(dynamodb: Any) -> None:
     _table(dynamodb, "Clients", "clientId")
     adoption = Adoption(dynamodb)
