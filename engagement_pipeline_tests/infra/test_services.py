@@ -8,6 +8,7 @@ import pytest
 from engagement_pipeline.defs.sensors import failed_runs
 from engagement_pipeline.platform.settings import Settings
 from engagement_pipeline_tests.infra.templates import Template, actions_of, listed, target_of
+from infra.demo.cloud import DOMAIN
 
 pytestmark = pytest.mark.integration
 
@@ -199,8 +200,8 @@ def test_the_world_is_answered_over_https_and_dagster_shows_itself_to_who_logged
     assert http["DefaultActions"][0]["RedirectConfig"]["Protocol"] == "HTTPS"
     rules = services.properties("AWS::ElasticLoadBalancingV2::ListenerRule").values()
     by_host = {each["Conditions"][0]["HostHeaderConfig"]["Values"][0]: each["Actions"] for each in rules}
-    assert [each["Type"] for each in by_host["dagster.shop.example.com"]] == ["authenticate-cognito", "forward"]
-    assert [each["Type"] for each in by_host["engagement.shop.example.com"]] == ["forward"]
+    assert [each["Type"] for each in by_host[f"dagster.{DOMAIN}"]] == ["authenticate-cognito", "forward"]
+    assert [each["Type"] for each in by_host[f"engagement.{DOMAIN}"]] == ["forward"]
 
 
 def test_people_are_let_in_by_us_and_show_two_things(services: Template) -> None:

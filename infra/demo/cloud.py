@@ -89,7 +89,8 @@ def running_cloud(folder: Path, templates: Path | None) -> Iterator[Cloud]:
 def write_deployment(folder: Path) -> Path:
     """Write the file of a deployment like the example, in the name of a shop that may send."""
     deployment = folder / "deployment.json"
-    deployment.write_text(json.dumps(json.loads(EXAMPLE.read_text()) | {"region": REGION, "sender_domain": DOMAIN}))
+    ours = {"sender_domain": DOMAIN, "web_host": f"engagement.{DOMAIN}", "dagster_host": f"dagster.{DOMAIN}"}
+    deployment.write_text(json.dumps(json.loads(EXAMPLE.read_text()) | ours | {"region": REGION}))
     return deployment
 
 
