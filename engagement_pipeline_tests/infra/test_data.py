@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from engagement_pipeline.platform import bucket
 from engagement_pipeline.platform.dynamodb_tables import STREAM_VIEW, TABLES, Key, Table
 from engagement_pipeline_tests.infra.templates import Template, actions_of, listed, target_of
 from infra.demo.cloud import DOMAIN
@@ -133,9 +134,9 @@ def test_everything_is_encrypted_where_it_lies_and_on_its_way(data: Template) ->
         assert queue["SqsManagedSseEnabled"] is True
     for topic in data.properties("AWS::SNS::Topic").values():
         assert topic["KmsMasterKeyId"]
-    for bucket in data.properties("AWS::S3::Bucket").values():
-        assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-        assert all(bucket["PublicAccessBlockConfiguration"].values())
+    for each in data.properties("AWS::S3::Bucket").values():
+        assert each["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert all(each["PublicAccessBlockConfiguration"].values())
     for kind in ("AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::S3::BucketPolicy"):
         for policy in data.properties(kind).values():
             refused = [each for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Deny"]
@@ -168,10 +169,10 @@ def test_we_send_encrypted_and_stop_at_who_complained(data: Template) -> None:
 
 
 def test_files_with_names_in_them_go_after_a_week(data: Template) -> None:
-    _, bucket = data.only("AWS::S3::Bucket", "Files")
-    days = {each.get("Prefix"): each.get("ExpirationInDays") for each in bucket["LifecycleConfiguration"]["Rules"]}
-    assert days["previews/"] == days["exports/"] == 7
-    assert days["backups/"] == 30
+    _, files = data.only("AWS::S3::Bucket", "Files")
+    days = {each.get("Prefix"): each.get("ExpirationInDays") for each in files["LifecycleConfiguration"]["Rules"]}
+    assert days[bucket.PREVIEWS] == days["exports/"] == 7
+    assert days[bucket.BACKUPS] == 30
 
 
 def test_logs_are_kept_for_a_month_encrypted(data: Template, services: Template) -> None:
