@@ -13,6 +13,7 @@ from typing import Any, Final
 from engagement_pipeline.changes.consumer import NOT_STORABLE
 from engagement_pipeline.changes.events import BadChangeError, ChangeEvent, Entity, Item
 from engagement_pipeline.changes.item_reader import TABLES, ItemReader
+from engagement_pipeline.changes.leftovers import ItemId, has_rows, left_over
 from engagement_pipeline.changes.read_model import ReadModel
 from engagement_pipeline.changes.reading import Reading
 from engagement_pipeline.platform.dynamodb import Dynamo, connect
@@ -39,14 +40,21 @@ class LoadReport:
         read: items that were read.
         written: those that events had not told of.
         rejected: those that are no proper users, orders and so on; each is recorded with its reason.
+        removed: rows of users and orders that are no items any more.
     """
 
     read: int = 0
     written: int = 0
     rejected: int = 0
+    removed: int = 0
 
     def __add__(self, other: "LoadReport") -> "LoadReport":
-        return LoadReport(self.read + other.read, self.written + other.written, self.rejected + other.rejected)
+        return LoadReport(
+            self.read + other.read,
+            self.written + other.written,
+            self.rejected + other.rejected,
+            self.removed + other.removed,
+        )
 
 
 def load(
@@ -93,12 +101,22 @@ class _Loader:
         found = scanned(self._dynamo, table) if export is None else exported(self._settings, table, export)
         # An export is older than it looks: whatever events have told stands.
         begun = self._now() - _APART if export is None else None
+        is_new = not has_rows(self._database, entity)
         total = LoadReport()
         with closing(found) as items:
             for batch in _batches(items):
                 total += self._take(entity, batch, begun)
                 on_progress(len(batch))
-        return total
+        if begun is None or is_new:
+            return total
+        return total + LoadReport(removed=self._remove(entity, begun))
+
+    def _remove(self, entity: Entity, begun: datetime) -> int:
+        removed = 0
+        for keys in left_over(self._database, self._dynamo, entity):
+            now = self._now()
+            removed += self._write([Reading(_gone(entity, key, now), None) for key in keys], now, begun)
+        return removed
 
     def _take(self, entity: Entity, items: Sequence[Item], begun: datetime | None) -> LoadReport:
         now = self._now()
@@ -157,6 +175,20 @@ def _event(entity: Entity, item: Item, now: datetime) -> ChangeEvent:
         occurred_at=now,
         # JSON has no sets.
         new={name: sorted(value, key=str) if isinstance(value, set) else value for name, value in item.items()},
+    )
+
+
+def _gone(entity: Entity, key: ItemId, now: datetime) -> ChangeEvent:
+    """Return what an event would say of an item that is not there any more."""
+    return ChangeEvent(
+        version=1,
+        event_id="load",
+        entity=entity,
+        operation="deleted",
+        entity_id=key[-1],
+        user_id=key[0],
+        sequence=0,
+        occurred_at=now,
     )
 
 

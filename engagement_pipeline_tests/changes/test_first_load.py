@@ -16,7 +16,7 @@ from engagement_pipeline.delivery.tables import emails, suppressions
 from engagement_pipeline.platform.audit import audit_log
 from engagement_pipeline.platform.dynamodb import Dynamo
 from engagement_pipeline.platform.dynamodb_tables import ADDRESSES, AUDIT, EMAILS, ORDERS, USERS
-from engagement_pipeline.platform.dynamodb_writes import Put
+from engagement_pipeline.platform.dynamodb_writes import Delete, Put
 from engagement_pipeline.platform.errors import BadInputError
 from engagement_pipeline.platform.settings import DynamoSettings, Settings
 from engagement_pipeline.platform.sql import Database
@@ -130,6 +130,20 @@ def test_a_load_mends_what_was_never_told(dynamo: Dynamo, settings: Settings, da
     assert load(settings, database, lambda: NOW + timedelta(days=2))["user"] == LoadReport(1, 1, 0)
     [stored] = SqlUserStore(database, SECRET).get_users(["u1"])
     assert stored.name == "Never Told"
+
+
+def test_who_was_erased_does_not_come_back_with_a_restored_database(
+    dynamo: Dynamo, settings: Settings, database: Database
+) -> None:
+    dynamo.write_many([Put(USERS, user_item("u1")), Put(USERS, user_item("u2")), Put(ORDERS, order_item("o1", "u1"))])
+    dynamo.write(Put(ORDERS, order_item("o2", "u2")))
+    load(settings, database, lambda: NOW)
+    dynamo.write_many([Delete(USERS, ("u1",)), Delete(ORDERS, ("u1", "o1"))])
+    done = load(settings, database, lambda: NOW + timedelta(days=1))
+    assert (done["user"].removed, done["order"].removed) == (1, 1)
+    store = SqlUserStore(database, SECRET)
+    assert store.known_user_ids(["u1", "u2"]) == {"u2"}
+    assert (store.orders_of("u1"), len(store.orders_of("u2"))) == ([], 1)
 
 
 def test_items_that_are_none_are_recorded_and_the_rest_is_loaded(
