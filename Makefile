@@ -7,7 +7,7 @@ PORT ?= 3000
 WEB_PORT ?= 8000
 ARGS ?=
 
-.PHONY: help demo dev test test-model synth lint format bench soak clean
+.PHONY: help demo demo-aws dev test test-model synth deploy adopt lint format bench soak clean
 .DEFAULT_GOAL := help
 
 help:  ## Say what there is
@@ -51,6 +51,9 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 demo: $(VENV)/.installed  ## Run the whole pipeline on the real sample, or on your files: ARGS="--orders my.csv --users my.csv"
 	@DAGSTER_HOME=$(DAGSTER_HOME) $(BIN)/engagement demo $(ARGS)
 
+demo-aws: $(VENV)/.installed-dev .venv-aws/.installed .venv-infra/.installed  ## Run the whole path on an AWS-compatible server: an item changes, an e-mail is in SES (needs Node.js)
+	@$(BIN)/python -m infra.demo $(ARGS)
+
 dev: $(VENV)/.installed  ## Open dashboard, REST API and the Dagster UI, with sensors and schedules running
 	@DAGSTER_HOME=$(DAGSTER_HOME) $(BIN)/engagement dev --port $(PORT) --web-port $(WEB_PORT)
 
@@ -74,6 +77,12 @@ synth: .venv-infra/.installed  ## Write the CloudFormation templates for AWS, an
 	@.venv-infra/bin/python -m infra.app
 	@.venv-infra/bin/cfn-lint --config-file infra/cfn-lint.yaml infra/cdk.out/*.template.json
 	@echo "Written to infra/cdk.out; docs/deployment.md says what to do with them."
+
+deploy: $(VENV)/.installed synth  ## Put a stack into your AWS account, after showing what would change: ARGS=data; see docs/deployment.md
+	@$(BIN)/python -m infra.deploy $(ARGS)
+
+adopt: $(VENV)/.installed  ## Bring tables of an earlier deployment to where they can be used: ARGS="users=Users --check"
+	@$(BIN)/python -m infra.adopt $(ARGS)
 
 lint: $(VENV)/.installed-dev  ## Check style, types and the direction of imports
 	$(BIN)/ruff check .

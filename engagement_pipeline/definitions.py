@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from engagement_pipeline.defs.assets import cohorts, copy, dashboard, effectiveness, emails, raw, scores
+from engagement_pipeline.defs.backing_up import back_up, nightly_back_up
 from engagement_pipeline.defs.checks import ALL_CHECKS
 from engagement_pipeline.defs.jobs import ALL_JOBS
 from engagement_pipeline.defs.resources import warehouse_resource
@@ -39,8 +40,8 @@ def build_defs(settings: Settings, resource_overrides: Mapping[str, Any] | None 
     return dg.Definitions(
         assets=ASSETS,
         asset_checks=ALL_CHECKS,
-        jobs=ALL_JOBS,
-        schedules=ALL_SCHEDULES,
+        jobs=[*ALL_JOBS, *([back_up] if settings.files_bucket else [])],
+        schedules=[*ALL_SCHEDULES, *([nightly_back_up] if settings.files_bucket else [])],
         sensors=[*ALL_SENSORS, *(queued_changes if settings.dynamodb.changes_queue_url else [])],
         # One process per run: a process per step would cost seconds each, and the work is done by DuckDB's threads.
         executor=dg.in_process_executor,

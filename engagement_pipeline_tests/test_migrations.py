@@ -1,7 +1,11 @@
 """The migrations build exactly the tables that the code declares."""
 
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
+import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -22,7 +26,7 @@ import engagement_pipeline.platform.run_marks
 import engagement_pipeline.scoring.tables
 import engagement_pipeline.users.tables
 import engagement_pipeline.web.security.tables
-from engagement_pipeline.migrations import upgrade
+from engagement_pipeline.migrations import is_current, upgrade
 from engagement_pipeline.platform.sql import Database, metadata
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.users.builders import store_of, user
@@ -37,6 +41,19 @@ def test_upgrade_twice_changes_nothing(database: Database) -> None:
     upgrade(database)
     with database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+@pytest.mark.integration
+def test_services_that_start_together_make_the_tables_once(postgres_server: str) -> None:
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    databases = [Database(postgres_server.replace("/postgres?", f"/{name}?", 1)) for _ in range(4)]
+    with ThreadPoolExecutor(len(databases)) as pool:
+        list(pool.map(upgrade, databases))
+    assert all(map(is_current, databases))
+    for database in databases:
+        database.close()
 
 
 def test_names_that_are_there_already_can_be_searched_for(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from infra.artefacts import STREAM_PROCESSOR, Artefact, bucket_name
 from infra.config import FOLDER, MAIL_FROM, Deployment, DeploymentError, load
 
 TEMPLATES: Final = FOLDER / "cdk.out"
+_SUFFIX: Final = ".template.json"
 STACKS: Final = ("data", "services")
 # A database takes a quarter of an hour; two hours mean that something hangs.
 _PATIENCE: Final = {"Delay": 5, "MaxAttempts": 1_440}
@@ -198,7 +199,7 @@ class Proposal:
     new: bool
 
 
-def check_templates(deployment: Deployment, folder: Path = TEMPLATES) -> None:
+def check_templates(deployment: Deployment, folder: Path) -> None:
     """Check that the templates are those of this deployment and of this code.
 
     Raises:
@@ -209,9 +210,9 @@ def check_templates(deployment: Deployment, folder: Path = TEMPLATES) -> None:
         raise DeploymentError(f"{path} is missing, or of other code: make synth")
 
 
-def template_of(deployment: Deployment, stack: str, folder: Path = TEMPLATES) -> Path:
+def template_of(deployment: Deployment, stack: str, folder: Path) -> Path:
     """Return where a stack's template is."""
-    return folder / f"{deployment.name}-{stack}.template.json"
+    return folder / f"{deployment.name}-{stack}{_SUFFIX}"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -219,15 +220,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Put a stack into the account, after showing what would change.")
     parser.add_argument("stack", choices=STACKS)
     parser.add_argument("--image-tag", help="of the image that the services run")
+    parser.add_argument("--templates", type=Path, default=TEMPLATES, help="where they were written")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     given = parser.parse_args(arguments)
     try:
         deployment = load()
         _check_names(deployment)
-        check_templates(deployment)
+        check_templates(deployment, given.templates)
         if (given.stack == "services") != bool(given.image_tag):
             raise DeploymentError("services need --image-tag, data has no use for it")
-        _deploy(deployment, given.stack, {"ImageTag": given.image_tag} if given.image_tag else {}, ask=not given.yes)
+        template = template_of(deployment, given.stack, given.templates)
+        _deploy(deployment, template, {"ImageTag": given.image_tag} if given.image_tag else {}, ask=not given.yes)
     except DeploymentError as error:
         _tell(str(error))
         return 2
@@ -243,11 +246,11 @@ def _check_names(deployment: Deployment) -> None:
             raise DeploymentError(f"{host} is an example's: write infra/deployment.json, as docs/deployment.md says")
 
 
-def _deploy(deployment: Deployment, part: str, parameters: Mapping[str, str], *, ask: bool) -> None:
+def _deploy(deployment: Deployment, template: Path, parameters: Mapping[str, str], *, ask: bool) -> None:
     account = Account(deployment.region)
     account.prepare()
-    stack = f"{deployment.name}-{part}"
-    proposal = account.propose(stack, template_of(deployment, part), parameters)
+    stack = template.name.removesuffix(_SUFFIX)
+    proposal = account.propose(stack, template, parameters)
     if proposal is None:
         _tell("Nothing to change.")
     else:
@@ -262,7 +265,7 @@ def _deploy(deployment: Deployment, part: str, parameters: Mapping[str, str], *,
     for output in account.outputs(stack):
         if output.get("Description"):
             _tell(f"{output['Description']}: {output['OutputValue']}")
-    if part == "data":
+    if stack.endswith("-data"):
         _tell(f"\nFor the DNS of {deployment.sender_domain}:")
         for record in account.records_of(deployment.sender_domain):
             _tell(f"  {record}")

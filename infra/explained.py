@@ -54,14 +54,14 @@ def _explain_roles(services: ServicesStack) -> None:
             f"{service}Role/DefaultPolicy",
             _ROLE,
             "The indexes, and exports, of named tables.",
-            [_like(r"/^Resource::<.*\.Arn>\/(index|export)\/\*$/g")],
+            [_like(r"/^Resource::(<.*\.Arn>|arn:.*:table\/[^*]+)\/(index|export)\/\*$/g")],
         )
     _explain(
         services,
         "CodeRole/DefaultPolicy",
         _ROLE,
         "Files in a bucket of its own. SES tells the quota, and ECS opens shells, for no narrower resource.",
-        [_like(r"/^Resource::<Files.*\.Arn>\/\*$/g"), "Resource::*"],
+        [_like(r"/^Resource::<Files.*\.Arn>\/(dagster-logs\/)?\*$/g"), "Resource::*"],
     )
     _explain(
         services,

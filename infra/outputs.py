@@ -11,6 +11,7 @@ def variables_of(stack: "DataStack") -> dict[str, str]:
     tables = {f"ENGAGEMENT_DYNAMODB__{name.upper()}_TABLE": table.table_name for name, table in stack.tables.items()}
     return tables | {
         "ENGAGEMENT_AWS_REGION": stack.region,
+        "ENGAGEMENT_FILES_BUCKET": stack.storage.files.bucket_name,
         "ENGAGEMENT_DYNAMODB__CHANGES_QUEUE_URL": stack.changes.channel.queue.queue_url,
         "ENGAGEMENT_SES__CONFIGURATION_SET": stack.mail.configuration_set.configuration_set_name,
         "ENGAGEMENT_SES__FEEDBACK_QUEUE_URL": stack.mail.feedback.queue.queue_url,

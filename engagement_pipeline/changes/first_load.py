@@ -1,18 +1,19 @@
-"""Brings whole tables into the operational store: the first load, or another one where that store was lost.
+"""Brings whole tables into the operational store: the first load, or another one where that store or events were lost.
 
-Events may go on meanwhile: what they have told of an item stands. A load that was cut short is simply begun anew.
+Events may go on meanwhile: what they tell of an item stands. A load that was cut short is simply begun anew.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
 from engagement_pipeline.changes.consumer import NOT_STORABLE
 from engagement_pipeline.changes.events import BadChangeError, ChangeEvent, Entity, Item
 from engagement_pipeline.changes.item_reader import TABLES, ItemReader
+from engagement_pipeline.changes.leftovers import ItemId, has_rows, left_over
 from engagement_pipeline.changes.read_model import ReadModel
 from engagement_pipeline.changes.reading import Reading
 from engagement_pipeline.platform.dynamodb import Dynamo, connect
@@ -27,6 +28,8 @@ from engagement_pipeline.users.rejects import Reject
 ENTITIES: Final[tuple[Entity, ...]] = ("order", "user", "email", "address", "audit")
 
 _AT_ONCE: Final = 1_000
+# Between the clocks of who loads and of who takes events.
+_APART: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,21 @@ class LoadReport:
         read: items that were read.
         written: those that events had not told of.
         rejected: those that are no proper users, orders and so on; each is recorded with its reason.
+        removed: rows of users and orders that are no items any more.
     """
 
     read: int = 0
     written: int = 0
     rejected: int = 0
+    removed: int = 0
 
     def __add__(self, other: "LoadReport") -> "LoadReport":
-        return LoadReport(self.read + other.read, self.written + other.written, self.rejected + other.rejected)
+        return LoadReport(
+            self.read + other.read,
+            self.written + other.written,
+            self.rejected + other.rejected,
+            self.removed + other.removed,
+        )
 
 
 def load(
@@ -89,14 +99,26 @@ class _Loader:
     def load(self, entity: Entity, export: str | None, on_progress: Callable[[int], None]) -> LoadReport:
         table = TABLES[entity]
         found = scanned(self._dynamo, table) if export is None else exported(self._settings, table, export)
+        # An export is older than it looks: whatever events have told stands.
+        begun = self._now() - _APART if export is None else None
+        is_new = not has_rows(self._database, entity)
         total = LoadReport()
         with closing(found) as items:
             for batch in _batches(items):
-                total += self._take(entity, batch)
+                total += self._take(entity, batch, begun)
                 on_progress(len(batch))
-        return total
+        if begun is None or is_new:
+            return total
+        return total + LoadReport(removed=self._remove(entity, begun))
 
-    def _take(self, entity: Entity, items: Sequence[Item]) -> LoadReport:
+    def _remove(self, entity: Entity, begun: datetime) -> int:
+        removed = 0
+        for keys in left_over(self._database, self._dynamo, entity):
+            now = self._now()
+            removed += self._write([Reading(_gone(entity, key, now), None) for key in keys], now, begun)
+        return removed
+
+    def _take(self, entity: Entity, items: Sequence[Item], begun: datetime | None) -> LoadReport:
         now = self._now()
         readings: list[Reading[Any]] = []
         faults: list[Reject] = []
@@ -109,12 +131,12 @@ class _Loader:
             else:
                 faults += [fault for fault in [self._items.faults(event, now)] if fault is not None]
         try:
-            written = self._write(readings, now)
+            written = self._write(readings, now, begun)
         except NOT_STORABLE:
             written = 0
             for reading in readings:
                 try:
-                    written += self._write([reading], now)
+                    written += self._write([reading], now, begun)
                 except NOT_STORABLE as error:
                     # Its text could quote a row.
                     wrong = BadChangeError("new", "not_storable", type(error).__name__)
@@ -123,9 +145,9 @@ class _Loader:
             rejects.record(connection, faults, now)
         return LoadReport(len(items), written, len(faults))
 
-    def _write(self, readings: Sequence[Reading[Any]], now: datetime) -> int:
+    def _write(self, readings: Sequence[Reading[Any]], now: datetime, begun: datetime | None) -> int:
         with self._database.write() as connection:
-            return self._model.load(connection, readings, now)
+            return self._model.load(connection, readings, now, begun)
 
     def _reject(self, event: ChangeEvent, error: BadChangeError) -> Reject:
         return Reject(
@@ -153,6 +175,20 @@ def _event(entity: Entity, item: Item, now: datetime) -> ChangeEvent:
         occurred_at=now,
         # JSON has no sets.
         new={name: sorted(value, key=str) if isinstance(value, set) else value for name, value in item.items()},
+    )
+
+
+def _gone(entity: Entity, key: ItemId, now: datetime) -> ChangeEvent:
+    """Return what an event would say of an item that is not there any more."""
+    return ChangeEvent(
+        version=1,
+        event_id="load",
+        entity=entity,
+        operation="deleted",
+        entity_id=key[-1],
+        user_id=key[0],
+        sequence=0,
+        occurred_at=now,
     )
 
 

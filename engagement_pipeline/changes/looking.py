@@ -39,13 +39,14 @@ def wait_for_messages(
     with ChangeQueue(settings) as queue:
         while True:
             left = until - clock.monotonic()
-            waiting = queue.look(min(_LONGEST_POLL_SECONDS, max(0, int(left))))
+            is_awaited = asking.is_awaited(database, now())
+            waiting = None if is_awaited else queue.look(min(_LONGEST_POLL_SECONDS, max(0, int(left))))
             if waiting is not None:
                 quiet_for = timedelta(0) if waiting.is_urgent else QUIET_FOR
                 if asking.ask(database, now(), quiet_for):
                     return waiting
             if clock.monotonic() + _AGAIN_SECONDS >= until:
                 return None
-            if waiting is not None:
+            if is_awaited or waiting is not None:
                 # A run has been asked for that has not come yet, or what there is can wait.
                 time.sleep(_AGAIN_SECONDS)

@@ -47,10 +47,19 @@ class ReadModel:
         check_secret_key(connection, self.secret_key)
         return self._write(connection, self._fresh(connection, readings, now), now)
 
-    def load(self, connection: sa.Connection, readings: Iterable[Reading[Any]], now: datetime) -> int:
+    def load(
+        self, connection: sa.Connection, readings: Iterable[Reading[Any]], now: datetime, begun: datetime | None
+    ) -> int:
         """Bring rows in line with items as they were read from the tables, in a writing transaction.
 
-        Those that events have told of are left alone: what is to be known of them has come, or is on its way.
+        Those that events have told of since then are left alone: what is to be known of them has come, or is on its
+        way. What was told before, the tables know as well, and perhaps more.
+
+        Args:
+            connection: a writing transaction.
+            readings: the items.
+            now: the moment.
+            begun: a moment before the first of them was read; None: nobody knows, and whatever was told stands.
 
         Returns:
             How many items were none of these.
@@ -61,7 +70,7 @@ class ReadModel:
         change_log.lock(connection)
         check_secret_key(connection, self.secret_key)
         latest = newest(readings)
-        told = Sequences(self.secret_key).applied(connection, latest)
+        told = Sequences(self.secret_key).applied(connection, latest, begun)
         return self._write(connection, [reading for key, reading in latest.items() if key not in told], now)
 
     def _write(self, connection: sa.Connection, fresh: Sequence[Reading[Any]], now: datetime) -> int:

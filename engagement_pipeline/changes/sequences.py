@@ -32,12 +32,15 @@ class Sequences:
         # The longest key that the hash takes.
         self._key = hashlib.sha256(secret_key.encode()).digest()
 
-    def applied(self, connection: sa.Connection, keys: Iterable[ItemKey]) -> dict[ItemKey, int]:
-        """Return the newest number of each of these items; those never heard of are absent."""
+    def applied(
+        self, connection: sa.Connection, keys: Iterable[ItemKey], since: datetime | None = None
+    ) -> dict[ItemKey, int]:
+        """Return the newest number of each of these items; those never heard of, or not since then, are absent."""
         by_hash = {self._hash(key): key for key in keys}
         found: dict[ItemKey, int] = {}
         for chunk in chunks(by_hash):
             query = sa.select(item_sequences.c.item_key, item_sequences.c.sequence)
+            query = query if since is None else query.where(item_sequences.c.noted_at >= since)
             for hashed, sequence in connection.execute(query.where(item_sequences.c.item_key.in_(chunk))):
                 found[by_hash[hashed]] = int(sequence)
         return found

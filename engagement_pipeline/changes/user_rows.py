@@ -69,7 +69,7 @@ def write(connection: sa.Connection, readings: Sequence[Reading[StoredUser]], ow
 def row_of(user: StoredUser) -> dict[str, Any]:
     """Return a user's row, with the columns by which people are searched for."""
     return {
-        **{field.name: getattr(user, field.name) for field in fields(user)},
+        **{field.name: getattr(user, field.name) for field in fields(user) if field.name != "as_read"},
         "preferred_categories": list(user.preferred_categories),
         "touched_at": [moment.isoformat() for moment in user.touched_at],
         **search_columns(user.name)._asdict(),

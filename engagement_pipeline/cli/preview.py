@@ -4,12 +4,15 @@ import hashlib
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engagement_pipeline.cli.output import Json, emit
 from engagement_pipeline.platform.errors import BadInputError
+
+if TYPE_CHECKING:
+    from engagement_pipeline.platform.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -38,6 +41,7 @@ def preview(
     shown = Pipeline(settings).preview(user, variant, fresh=fresh)
     path = out or settings.preview_dir / f"{hashlib.sha256(user.encode()).hexdigest()[:16]}.html"
     _write(path, preview_page(shown))
+    link = _link(settings, path)
     if open_it:
         typer.launch(path.resolve().as_uri())
 
@@ -47,9 +51,22 @@ def preview(
         for sentence in (*shown.verdict, shown.origin, shown.cost):
             typer.echo(sentence)
         typer.echo(f"The page is in {path}")
+        if link:
+            typer.echo(f"For an hour it is read at {link}")
 
     result = {**asdict(shown), "brief": shown.brief.model_dump(mode="json"), "facts": dict(shown.facts)}
-    emit({**result, "page": str(path)}, as_json, render)
+    emit({**result, "page": str(path), "link": link}, as_json, render)
+
+
+def _link(settings: "Settings", path: Path) -> str | None:
+    """Return where others can read the page; None where settings name no bucket for that."""
+    if not settings.files_bucket:
+        return None
+    from engagement_pipeline.platform import bucket
+
+    key = f"{bucket.PREVIEWS}{path.name}"
+    bucket.keep(settings, path, key)
+    return bucket.link(settings, key)
 
 
 def _write(path: Path, page: str) -> None:

@@ -55,7 +55,7 @@ def load(
 
     def render() -> None:
         rows = [[name, *counts.values()] for name, counts in result.items()]
-        table("Loaded", ["table", "read", "written", "rejected"], rows)
+        table("Loaded", ["table", "read", "written", "rejected", "removed"], rows)
         if any(counts["rejected"] for counts in result.values()):
             typer.echo("Refused records are kept: `engagement rejected` shows them with the reason.")
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -146,7 +146,10 @@ class AddressFacts:
 
 @dataclass(frozen=True)
 class Ticket:
-    """Leave to send one row, valid only while what the gate has seen still holds."""
+    """Leave to send one row, valid only while what the gate has seen still holds.
+
+    `user_as_read` is the user's `StoredUser.as_read`: it names a person.
+    """
 
     email_id: str
     user_id: str
@@ -154,6 +157,7 @@ class Ticket:
     address_key: str
     address_touched_at: datetime | None
     provider: str
+    user_as_read: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -169,6 +173,21 @@ class Outcome:
     provider_message_id: str | None = None
     not_before: datetime | None = None
     attempts: int = 1
+
+
+def left_in_hand(email_id: str, accepted: bool | None, *, delivers: bool) -> Outcome:
+    """Return what became of a message that a sender who is gone has left in its hands.
+
+    Args:
+        email_id: our id.
+        accepted: whether the mailer took it; None where it cannot tell.
+        delivers: whether with this mailer taking a message is delivering it.
+    """
+    if accepted is None:
+        return Outcome(email_id, "unknown", "sender_stopped")
+    if not accepted:
+        return Outcome(email_id, "queued")
+    return Outcome(email_id, "delivered" if delivers else "sent")
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,7 @@ class Lane:
             address_key=letter.address_key,
             address_touched_at=letter.address.last_touch_at,
             provider=self._mailer.name,
+            user_as_read=letter.user.as_read,
         )
         marked = self._ledger.advance(self._worker, self._finished, ticket, self._now(), LEASE_FOR)
         self._finished = None

@@ -22,6 +22,7 @@ from engagement_pipeline.delivery.entries import (
     Report,
     StoredEmail,
     Ticket,
+    left_in_hand,
 )
 from engagement_pipeline.delivery.feedback.intake import Feedback
 from engagement_pipeline.delivery.mailer import Mailer
@@ -98,13 +99,16 @@ class SqlLedger:
             if row.claimed_until >= now and not is_gone(row.claimed_by):
                 continue
             accepted = mailer.was_accepted(row.email_id) if row.provider == mailer.name else None
-            outcome = _resolved(row.email_id, accepted, mailer)
+            outcome = left_in_hand(row.email_id, accepted, delivers=mailer.delivers)
             with self._database.write_lean() as lean:
                 if bookkeeping.record(lean, row.claimed_by, outcome, now):
                     became[outcome.status] += 1
         for holder in self._left_behind(now):
             if is_gone(holder):
                 self.release(holder)
+            else:
+                with self._write() as connection:
+                    connection.execute(statements.RELEASE_LATE, {"p_worker": holder, "p_now": now})
             self.settle(holder, mailer, now)
         sent = became["sent"] + became["delivered"]
         return Recovery(sent=sent, queued=became["queued"], unknown=became["unknown"])
@@ -285,11 +289,3 @@ class SqlLedger:
         with self._database.write() as connection:
             change_log.lock(connection)
             yield connection
-
-
-def _resolved(email_id: str, accepted: bool | None, mailer: Mailer) -> Outcome:
-    if accepted is None:
-        return Outcome(email_id, "unknown", "sender_stopped")
-    if not accepted:
-        return Outcome(email_id, "queued")
-    return Outcome(email_id, "delivered" if mailer.delivers else "sent")

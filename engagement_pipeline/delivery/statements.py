@@ -224,6 +224,9 @@ RELEASE: Final = (
     .values(claimed_by=None, claimed_until=None)
 )
 
+# Nobody waits for a sender elsewhere whose time has run out: it may not mark them any more once others claim them.
+RELEASE_LATE: Final = RELEASE.where(emails.c.claimed_until < sa.bindparam("p_now", type_=UtcDateTime))
+
 POSTPONE: Final = RELEASE.where(emails.c.email_id == sa.bindparam("p_email_id")).values(
     not_before=sa.bindparam("p_not_before", type_=UtcDateTime)
 )

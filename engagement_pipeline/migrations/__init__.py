@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from engagement_pipeline.platform.sql import Database
 
 _VERSIONS = Path(__file__).parent / "versions"
+_POSTGRES_LOCK = int.from_bytes(b"schema", "big")
 
 
 def upgrade(database: Database) -> None:
@@ -20,6 +21,9 @@ def upgrade(database: Database) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     with database.write() as connection:
+        # Services start together; whoever comes later finds the schema made.
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTGRES_LOCK)))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 

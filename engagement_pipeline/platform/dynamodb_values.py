@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-# The largest that DynamoDB's numbers hold; smaller than a float's.
+# The largest and the smallest that DynamoDB's numbers hold: less than a float's, and more.
 _LARGEST: Final = 9.99e125
+_SMALLEST: Final = 1e-130
 _EXACT_INTEGERS: Final = 2**53
 
 Item = dict[str, Any]
@@ -14,7 +15,7 @@ Attributes = dict[str, dict[str, Any]]
 
 
 def attributes_of(item: Mapping[str, Any]) -> Attributes:
-    """Return an item in DynamoDB's own form.
+    """Return an item in DynamoDB's own form; a number that is too small for it is nothing.
 
     Raises:
         TypeError: a value is of a type that DynamoDB cannot hold, such as a moment.
@@ -80,6 +81,8 @@ def value_of(attribute: Mapping[str, Any]) -> Any:
 def _number(value: float | Decimal) -> str:
     if not math.isfinite(value) or abs(float(value)) > _LARGEST:
         raise ValueError("DynamoDB holds no number that is not finite or beyond 1e126")
+    if abs(float(value)) < _SMALLEST:
+        return "0"
     return str(value) if isinstance(value, Decimal) else repr(value)
 
 

@@ -278,6 +278,9 @@ class Settings(BaseSettings):
     smtp: SmtpSettings = SmtpSettings()
     web: WebSettings = WebSettings()
     aws_region: str = Field("", description="Empty: where boto3 finds it.")
+    files_bucket: str = Field(
+        "", description="S3 bucket for previews and nightly copies of the warehouse; empty: they stay on this machine."
+    )
     aws_endpoint_url: str = Field("", description="An AWS-compatible server instead of AWS, for tests.")
 
     @model_validator(mode="after")

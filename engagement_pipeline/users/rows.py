@@ -1,6 +1,7 @@
 """How users and orders lie in the operational store's rows, and back."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +19,10 @@ class StoredUser:
     """A user as the operational store holds it: one field per column of the `users` table that says something new.
 
     The representation leaves out who the user is, so that it may appear in a log.
+
+    Attributes:
+        as_read: what decides about the user, as it stands in a table to which the shop may write without counting
+            versions. Empty where it cannot.
     """
 
     user_id: str
@@ -44,6 +49,7 @@ class StoredUser:
     version: int
     created_at: datetime
     updated_at: datetime
+    as_read: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __repr__(self) -> str:
         return f"StoredUser(user_id={self.user_id!r}, version={self.version})"

@@ -1,13 +1,14 @@
 """Whole tables brought into the operational store, beside events and without them."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from engagement_pipeline.changes.events import ChangeEvent
+from engagement_pipeline.changes.events import ChangeEvent, parse
 from engagement_pipeline.changes.first_load import LoadReport, load
 from engagement_pipeline.changes.item_reader import ItemReader
 from engagement_pipeline.changes.read_model import ReadModel
@@ -15,7 +16,7 @@ from engagement_pipeline.delivery.tables import emails, suppressions
 from engagement_pipeline.platform.audit import audit_log
 from engagement_pipeline.platform.dynamodb import Dynamo
 from engagement_pipeline.platform.dynamodb_tables import ADDRESSES, AUDIT, EMAILS, ORDERS, USERS
-from engagement_pipeline.platform.dynamodb_writes import Put
+from engagement_pipeline.platform.dynamodb_writes import Delete, Put
 from engagement_pipeline.platform.errors import BadInputError
 from engagement_pipeline.platform.settings import DynamoSettings, Settings
 from engagement_pipeline.platform.sql import Database
@@ -23,7 +24,7 @@ from engagement_pipeline.users.dynamodb.attributes import touched
 from engagement_pipeline.users.dynamodb.store import DynamoUserStore
 from engagement_pipeline.users.store import SqlUserStore, Touches
 from engagement_pipeline.users.tables import rejected_records
-from engagement_pipeline_tests.changes.parts import email_item, order_item, user_item
+from engagement_pipeline_tests.changes.parts import Tables, email_item, order_item, user_item
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import SECRET
 from engagement_pipeline_tests.dynamodb import settings_of
@@ -116,6 +117,33 @@ def test_what_events_have_told_of_is_left_alone(dynamo: Dynamo, settings: Settin
         "Of The Event",
         "U2 Example",
     }
+
+
+def test_a_load_mends_what_was_never_told(dynamo: Dynamo, settings: Settings, database: Database) -> None:
+    """A stream keeps a day: a change that could not be published in that time comes by no event any more."""
+    dynamo.write(Put(USERS, user_item("u1", name="Told")))
+    items = ItemReader(settings, database)
+    told = parse(Tables().put("user", user_item("u1", name="Told")))
+    with database.write() as connection:
+        ReadModel(SECRET, items.orders_now, items.refresh).apply(connection, [items.read(told)], NOW)
+    dynamo.write(Put(USERS, user_item("u1", name="Never Told")))
+    assert load(settings, database, lambda: NOW + timedelta(days=2))["user"] == LoadReport(1, 1, 0)
+    [stored] = SqlUserStore(database, SECRET).get_users(["u1"])
+    assert stored.name == "Never Told"
+
+
+def test_who_was_erased_does_not_come_back_with_a_restored_database(
+    dynamo: Dynamo, settings: Settings, database: Database
+) -> None:
+    dynamo.write_many([Put(USERS, user_item("u1")), Put(USERS, user_item("u2")), Put(ORDERS, order_item("o1", "u1"))])
+    dynamo.write(Put(ORDERS, order_item("o2", "u2")))
+    load(settings, database, lambda: NOW)
+    dynamo.write_many([Delete(USERS, ("u1",)), Delete(ORDERS, ("u1", "o1"))])
+    done = load(settings, database, lambda: NOW + timedelta(days=1))
+    assert (done["user"].removed, done["order"].removed) == (1, 1)
+    store = SqlUserStore(database, SECRET)
+    assert store.known_user_ids(["u1", "u2"]) == {"u2"}
+    assert (store.orders_of("u1"), len(store.orders_of("u2"))) == ([], 1)
 
 
 def test_items_that_are_none_are_recorded_and_the_rest_is_loaded(

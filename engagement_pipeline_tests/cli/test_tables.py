@@ -48,7 +48,7 @@ def test_tables_are_loaded_whole_or_from_an_export(
     dynamo.write_many([Put(USERS, {"userId": "u1"}), Put(USERS, {"userId": "u2", "email": "nobody"})])
     result = runner.invoke(app, ["tables", "load", "--json"], catch_exceptions=False)
     counts = json.loads(result.stdout)
-    assert counts["users"] == {"read": 2, "written": 2, "rejected": 1}
+    assert counts["users"] == {"read": 2, "written": 2, "rejected": 1, "removed": 0}
     assert list(counts) == ["users", "orders", "emails", "addresses", "audit"]
     location = write_export(settings_of(ministack, dynamodb_tables), [[{"userId": "u3"}]])
     result = runner.invoke(app, ["tables", "load", "--export", f"users={location}"], catch_exceptions=False)

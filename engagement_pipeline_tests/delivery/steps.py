@@ -31,7 +31,10 @@ def ticket(parts: Parts, entry: Entry) -> Ticket:
     assert user is not None
     assert user.address_key is not None
     facts = parts.ledger.address_facts([user.address_key])[user.address_key]
-    return Ticket(entry.email_id, user.user_id, user.version, user.address_key, facts.last_touch_at, "outbox")
+    touched_at = facts.last_touch_at
+    return Ticket(
+        entry.email_id, user.user_id, user.version, user.address_key, touched_at, "outbox", user_as_read=user.as_read
+    )
 
 
 def mark(parts: Parts, worker: str, entry: Entry, now: datetime = NOW) -> bool:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -79,11 +80,12 @@ def test_rows_wait_for_their_moment(parts: Parts) -> None:
     assert len(lease(parts, THEM, now=LATER)) == 1
 
 
-def test_nothing_is_marked_when_the_user_has_changed_since(parts: Parts) -> None:
+@pytest.mark.parametrize("change", [{"consent": False}, {"email": "new@example.com"}, {"time_zone": "Asia/Tokyo"}])
+def test_nothing_is_marked_when_the_user_has_changed_since(parts: Parts, change: dict[str, Any]) -> None:
     queued(parts, 1)
     [entry] = lease(parts, US)
     seen = ticket(parts, entry)
-    parts.store.put_users([silent_user(1, consent=False), silent_user(0, consent=False)], NOW)
+    parts.store.put_users([silent_user(0, **change)], NOW)
     assert not parts.ledger.advance(US, None, seen, NOW, LEASE)
 
 
@@ -205,6 +207,19 @@ def test_a_sender_given_up_too_early_still_resolves_its_message_and_no_more(part
     assert (user.steps, user.last_email_at) == (1, NOW)
 
 
+def test_a_sender_given_up_too_early_has_no_say_on_a_row_that_another_one_sends(parts: Parts) -> None:
+    queued(parts, 1)
+    [theirs] = lease(parts, THEM)
+    mark(parts, THEM, theirs)
+    parts.ledger.recover(Provider(False), LATER)
+    [ours] = lease(parts, US, now=LATER)
+    assert mark(parts, US, ours, LATER)
+    for status in ("sent", "queued", "failed"):
+        record(parts, THEM, theirs, status, LATER)
+    row = parts.rows()[ours.user_id]
+    assert (row.status, row.claimed_by, row.sent_at, row.attempts) == ("sending", US, LATER, 1)
+
+
 def test_what_a_killed_sender_had_claimed_is_free_at_once(parts: Parts) -> None:
     name = "from engagement_pipeline.delivery.workers import new_worker; print(new_worker())"
     gone = subprocess.run([sys.executable, "-c", name], capture_output=True, text=True, check=True).stdout.strip()
@@ -225,3 +240,14 @@ def test_a_message_that_was_resolved_late_keeps_nobody_from_sending(parts: Parts
     parts.ledger.advance(THEM, Outcome(entry.email_id, "sent"), None, LATER, LEASE)
     parts.ledger.recover(Provider(None), LATER)
     assert parts.rows()[entry.user_id].claimed_by is None
+
+
+def test_what_a_sender_elsewhere_has_claimed_is_free_when_its_time_has_run_out(parts: Parts) -> None:
+    queued(parts, 2)
+    assert len(lease(parts, THEM)) == 2
+    parts.ledger.recover(Provider(None), NOW)
+    assert [row.claimed_by for row in parts.rows().values()] == [THEM, THEM]
+    assert parts.ledger.has_leftovers(LATER)
+    parts.ledger.recover(Provider(None), LATER)
+    assert [row.claimed_by for row in parts.rows().values()] == [None, None]
+    assert not parts.ledger.has_leftovers(LATER), "or every quarter of an hour a run would look for them in vain"

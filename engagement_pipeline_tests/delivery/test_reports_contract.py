@@ -100,11 +100,11 @@ def test_an_email_is_found_by_the_providers_name(parts: Parts) -> None:
 def test_any_order_of_reports_ends_the_same(parts: Parts, order: Sequence[Status]) -> None:
     [email_id] = sent(parts)
     for status in order:
-        parts.ledger.report([Report(email_id, status)], LATER)
+        parts.ledger.report([Report(email_id, status, [EARLIER, LATER])], LATER)
     assert row_of(parts, email_id).status == "bounced"
     assert row_of(parts, email_id).sent_at == NOW, "what the sender has dated stays so"
     before = row_of(parts, email_id)
-    parts.ledger.report([Report(email_id, status) for status in order[:1]], LATER + LEASE)
+    parts.ledger.report([Report(email_id, status, [EARLIER]) for status in order[:1]], LATER + LEASE)
     assert row_of(parts, email_id) == before
 
 

@@ -115,6 +115,15 @@ def test_what_a_sender_holds_is_not_marked_and_closed_when_it_is_given_back(part
     }
 
 
+def test_what_somebody_holds_is_not_in_the_way_of_what_can_be_closed(parts: Parts) -> None:
+    written(parts, range(5))
+    parts.ledger.queue(CAMPAIGN, NOW)
+    held = lease(parts, US, 3)
+    decide(parts, "rejected")
+    assert [parts.ledger.close_rejected(CAMPAIGN, 1, LATER) for _ in range(3)] == [1, 1, 0]
+    assert {entry.user_id for entry in held} == {key for key, status in parts.statuses().items() if status == "queued"}
+
+
 def test_the_outcome_of_a_message_in_hand_is_recorded_where_the_next_one_may_not_be_marked(parts: Parts) -> None:
     written(parts, [1, 2])
     parts.ledger.queue(CAMPAIGN, NOW)

@@ -5,11 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from engagement_pipeline.platform.settings import PROJECT_ROOT
 from engagement_pipeline_tests.infra.templates import PROGRAMS, Template, run
 from engagement_pipeline_tests.side_by_side import one_at_a_time
-
-EXAMPLE = PROJECT_ROOT / "infra" / "deployment.example.json"
+from infra.demo.cloud import write_deployment
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +20,8 @@ def templates(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFact
     out = _of_all_processes(pytestconfig, tmp_path_factory) / "templates"
     with one_at_a_time(pytestconfig, "templates"):
         if not (out / "written").exists():
-            done = run("python", "-m", "infra.app", "--deployment", EXAMPLE, "--out", out)
+            deployment = write_deployment(tmp_path_factory.mktemp("deployment"))
+            done = run("python", "-m", "infra.app", "--deployment", deployment, "--out", out)
             assert done.returncode == 0, done.stderr
             (out / "written").touch()
     return out

@@ -9,6 +9,7 @@ import pytest
 
 from engagement_pipeline_tests.aws_server import REGION
 from infra.config import EXAMPLE, DeploymentError, load
+from infra.demo.cloud import DOMAIN, write_deployment
 from infra.deploy import Account, FailedError, check_templates, main
 
 pytestmark = pytest.mark.integration
@@ -105,9 +106,41 @@ def test_an_examples_names_are_not_deployed(
     assert "example's" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("account")
+def test_nothing_is_made_before_somebody_says_yes(
+    ministack: str,
+    templates: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", ministack)
+    monkeypatch.setattr("infra.config.OWN", write_deployment(tmp_path))
+    monkeypatch.setattr("builtins.input", lambda prompt: "")
+    command = ["data", "--templates", str(templates)]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "AWS::DynamoDB::Table" in said
+    assert said.endswith("Left as it was.\n")
+    assert main([*command, "--yes"]) == 0
+    said = capsys.readouterr().out
+    assert "ENGAGEMENT_DYNAMODB__USERS_TABLE: " in said
+    assert f"bounce.{DOMAIN}  MX" in said
+    assert main(command) == 0
+    assert capsys.readouterr().out.startswith("Nothing to change.\n")
+
+
+def test_services_are_not_deployed_without_an_image(
+    templates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("infra.config.OWN", write_deployment(tmp_path))
+    assert main(["services", "--templates", str(templates)]) == 2
+    assert "--image-tag" in capsys.readouterr().out
+
+
 def test_the_domains_owner_is_told_what_its_dns_needs(account: Account, template: Path) -> None:
     _deploy(account, template)
-    records = account.records_of("shop.example.com")
+    records = account.records_of(DOMAIN)
     assert any("MX" in record and "feedback-smtp.us-east-1" in record for record in records)
     assert any("spf1" in record for record in records)
 

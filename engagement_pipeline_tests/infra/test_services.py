@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from engagement_pipeline.defs.sensors import failed_runs
 from engagement_pipeline.platform.settings import Settings
 from engagement_pipeline_tests.infra.templates import Template, actions_of, listed, target_of
+from infra.demo.cloud import DOMAIN
 
 pytestmark = pytest.mark.integration
 
@@ -61,6 +63,27 @@ def test_the_code_server_may_send_as_our_domain_only(services: Template) -> None
     assert not {
         action for action in actions_of(statements) if action.startswith(("iam:", "kms:Put", "secretsmanager:"))
     }
+
+
+def test_the_code_server_may_do_what_its_runs_ask_of_aws_and_no_more(services: Template) -> None:
+    statements = services.statements_of("CodeRole")
+    asked = {
+        # Transactions are made of these.
+        *(f"dynamodb:{name}" for name in ("ConditionCheckItem", "DeleteItem", "PutItem", "UpdateItem")),
+        *(f"dynamodb:{name}" for name in ("BatchGetItem", "BatchWriteItem", "GetItem", "Query", "Scan")),
+        *(f"kms:{name}" for name in ("Decrypt", "DescribeKey", "GenerateDataKey")),
+        *(f"sqs:{name}" for name in ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes")),
+        *("sqs:ReceiveMessage", "sqs:SendMessage"),
+        *("ses:GetAccount", "ses:SendEmail", "ses:SendRawEmail"),
+        *("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"),
+        *("elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"),
+    }
+    # People come in by a shell of ECS.
+    given = {action for action in actions_of(statements) if not action.startswith("ssmmessages:")}
+    assert given == asked
+    # What steps have printed goes with their runs.
+    (deleting,) = [each for each in statements if "s3:DeleteObject" in listed(each["Action"])]
+    assert "/dagster-logs/*" in str(deleting["Resource"])
 
 
 def test_dagsters_own_services_touch_no_table(services: Template) -> None:
@@ -177,8 +200,8 @@ def test_the_world_is_answered_over_https_and_dagster_shows_itself_to_who_logged
     assert http["DefaultActions"][0]["RedirectConfig"]["Protocol"] == "HTTPS"
     rules = services.properties("AWS::ElasticLoadBalancingV2::ListenerRule").values()
     by_host = {each["Conditions"][0]["HostHeaderConfig"]["Values"][0]: each["Actions"] for each in rules}
-    assert [each["Type"] for each in by_host["dagster.shop.example.com"]] == ["authenticate-cognito", "forward"]
-    assert [each["Type"] for each in by_host["engagement.shop.example.com"]] == ["forward"]
+    assert [each["Type"] for each in by_host[f"dagster.{DOMAIN}"]] == ["authenticate-cognito", "forward"]
+    assert [each["Type"] for each in by_host[f"engagement.{DOMAIN}"]] == ["forward"]
 
 
 def test_people_are_let_in_by_us_and_show_two_things(services: Template) -> None:
@@ -203,6 +226,8 @@ def test_somebody_hears_of_failed_runs_and_of_services_that_are_gone(services: T
     watched = {(each["Namespace"], each["MetricName"]) for each in alarms.values()}
     assert (metric["MetricNamespace"], metric["MetricName"]) in watched
     assert target_of(failed["LogGroupName"]).startswith("CodeLog")
+    # A run that was killed says nothing itself; the sensor that keeps failed runs does.
+    assert set(re.findall(r'\?"(\w+)"', failed["FilterPattern"])) == {"RUN_FAILURE", failed_runs.name}
     for name in SERVICES:
         _, down = services.only("AWS::CloudWatch::Alarm", f"{name}DownAlarm")
         assert down["TreatMissingData"] == "breaching"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from engagement_pipeline_tests.infra.templates import Template, run
+from infra.config import EXAMPLE
 
 pytestmark = pytest.mark.integration
 
@@ -61,10 +62,29 @@ def test_no_code_of_cdks_own_runs_in_the_account(data: Template, services: Templ
     assert "AWS::Lambda::Function" not in {each["Type"] for each in services.resources.values()}
 
 
-def test_a_file_that_says_nonsense_is_refused_in_a_sentence(tmp_path: Path, templates: Path) -> None:
-    wrong = tmp_path / "deployment.json"
-    wrong.write_text('{"name": "Engagement!"}')
-    done = run("python", "-m", "infra.app", "--deployment", wrong, "--out", tmp_path / "out")
-    assert done.returncode == 2
-    assert "missing" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_deployment_that_was_there_before_keeps_its_tables(tmp_path: Path, templates: Path) -> None:
+    """Its own key for the model, too, and a database that outlives its zone."""
+    earlier = {
+        name: {"name": called, "stream_arn": f"arn:aws:dynamodb:us-east-1:111122223333:table/{called}/stream/2024"}
+        for name, called in (("users", "Users"), ("emails", "Emails"))
+    }
+    key = "arn:aws:secretsmanager:us-east-1:111122223333:secret:openai-AbCdEf"
+    changes = {"existing_tables": earlier, "openai_secret_arn": key, "database_in_two_zones": True}
+    deployment = tmp_path / "deployment.json"
+    deployment.write_text(json.dumps(json.loads(EXAMPLE.read_text()) | changes))
+    done = run("python", "-m", "infra.app", "--deployment", deployment, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    data = Template(tmp_path / "engagement-data.template.json")
+    assert not [name for name in data.of_type("AWS::DynamoDB::Table") if name.startswith(("Users", "Emails"))]
+    read = [each["EventSourceArn"] for each in data.properties("AWS::Lambda::EventSourceMapping").values()]
+    assert {each["stream_arn"] for each in earlier.values()} <= {each for each in read if isinstance(each, str)}
+    services = Template(tmp_path / "engagement-services.template.json")
+    _, database = services.only("AWS::RDS::DBInstance")
+    assert database["MultiAZ"] is True
+    holders = [
+        name
+        for name, task in services.properties("AWS::ECS::TaskDefinition").items()
+        if any(each["ValueFrom"] == key for each in task["ContainerDefinitions"][0]["Secrets"])
+    ]
+    # What somebody asks for in the dashboard is written there, in the words that everybody else gets.
+    assert sorted(name[:7] for name in holders) == ["CodeTas", "WebTask"]

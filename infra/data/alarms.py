@@ -28,10 +28,7 @@ def watch_data(alarms: Alarms, changes: Changes, mail: Mail, tables: Tables) -> 
     )
     _watch_processor(alarms, changes)
     for name, table in tables.items():
-        throttled = each_minute("AWS/DynamoDB", "ThrottledRequests", "Sum", TableName=table.table_name)
-        alarms.above(
-            f"{title(name)}Throttled", throttled, 10, f"DynamoDB refuses calls for {name}: too many.", minutes=5
-        )
+        _watch_table(alarms, name, table.table_name)
     _watch_reputation(alarms)
 
 
@@ -61,6 +58,14 @@ def _watch_processor(alarms: Alarms, changes: Changes) -> None:
     alarms.above("ProcessorErrors", errors, 0, "The stream processor failed; its records are tried again.", minutes=3)
     behind = each_minute("AWS/Lambda", "IteratorAge", FunctionName=function)
     alarms.above("ProcessorBehind", behind, 120_000, "The stream processor is two minutes behind.", minutes=5)
+
+
+def _watch_table(alarms: Alarms, name: str, called: str) -> None:
+    # Not `ThrottledRequests`, which is counted by operation and says nothing of a table as a whole.
+    for calls in ("Read", "Write"):
+        throttled = each_minute("AWS/DynamoDB", f"{calls}ThrottleEvents", "Sum", TableName=called)
+        meaning = f"DynamoDB refuses {calls.lower()}s of {name}: too many at once."
+        alarms.above(f"{title(name)}{calls}sThrottled", throttled, 10, meaning, minutes=5)
 
 
 def _watch_reputation(alarms: Alarms) -> None:

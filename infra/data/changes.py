@@ -13,7 +13,7 @@ from constructs import Construct
 
 from engagement_pipeline.platform.dynamodb_tables import TABLES
 from infra.artefacts import STREAM_PROCESSOR, bucket_name
-from infra.data.queues import NEVER, Channel, make_channel, make_queue
+from infra.data.queues import Channel, make_channel, make_queue
 from infra.data.tables import Tables
 from infra.logs import make_log_group
 
@@ -34,7 +34,7 @@ class Changes:
 
 def make_changes(scope: Construct, key: kms.IKey, tables: Tables) -> Changes:
     """Connect every table's stream to one queue."""
-    channel = make_channel(scope, "Changes", key, NEVER)
+    channel = make_channel(scope, "Changes", key)
     unpublished = make_queue(scope, "UnpublishedChanges")
     processor = _processor(scope, key, channel)
     for table in TABLES:

@@ -13,10 +13,9 @@ from constructs import Construct
 _KEPT = cdk.Duration.days(14)
 # Longer than a run takes to read a batch, write it and delete it, its wait for the warehouse included.
 _IN_HAND = cdk.Duration.minutes(5)
-_TRIES = 5
-# The most that SQS allows. Where a reader puts poison among the dead letters itself, nothing else may get there:
-# neither what was often looked at, nor what no run could take because the database was down over a week-end.
-NEVER = 1_000
+# The most that SQS allows. Readers set poison aside themselves; what else became a dead letter would be good: a change,
+# or a bounce after which somebody must not be written to again, that no run could take while a database was down.
+_TRIES = 1_000
 
 
 @dataclass(frozen=True)
@@ -28,14 +27,13 @@ class Channel:
     dead_letters: sqs.Queue
 
 
-def make_channel(scope: Construct, name: str, key: kms.IKey, tries: int = _TRIES) -> Channel:
+def make_channel(scope: Construct, name: str, key: kms.IKey) -> Channel:
     """Return a channel whose queue gets messages as they were published, without SNS's envelope.
 
     Args:
         scope: the stack.
         name: begins the names of its parts.
         key: encrypts what is published.
-        tries: how often a message is received before it becomes a dead letter.
     """
     topic = sns.Topic(scope, f"{name}Topic", master_key=key, enforce_ssl=True)
     dead_letters = make_queue(scope, f"{name}DeadLetters")
@@ -47,7 +45,7 @@ def make_channel(scope: Construct, name: str, key: kms.IKey, tries: int = _TRIES
         retention_period=_KEPT,
         visibility_timeout=_IN_HAND,
         receive_message_wait_time=cdk.Duration.seconds(20),
-        dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=tries),
+        dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=_TRIES),
     )
     # The topic alone may write to it: what it holds carries no signature.
     topic.add_subscription(subscriptions.SqsSubscription(queue, raw_message_delivery=True))

@@ -47,6 +47,3 @@ class DataStack(cdk.Stack):
         for name, value in self.variables.items():
             cdk.CfnOutput(self, output_name(name), value=value, description=name)
         cdk.CfnOutput(self, "ImagesUri", value=self.storage.images.repository_uri, description="Push the image here")
-        cdk.CfnOutput(
-            self, "FilesBucket", value=self.storage.files.bucket_name, description="Previews, exports, backups"
-        )

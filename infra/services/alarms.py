@@ -10,8 +10,9 @@ from infra.alarms import Alarms, each_minute
 from infra.services.front import Front
 from infra.services.tasks import Running
 
-# What Dagster's run processes write when a run has failed for good or is to be tried again.
-_FAILED_RUN = "RUN_FAILURE"
+# What Dagster's run processes write when a run has failed for good or is to be tried again; and the sensor that keeps
+# failed runs (defs/sensors.py), which hears of those, too, whose process was killed.
+_FAILED_RUN = ("RUN_FAILURE", "failed_runs")
 _FREE_BYTES = 4 * 1024**3
 
 
@@ -39,7 +40,7 @@ def _watch_runs(scope: Construct, alarms: Alarms, log: logs.LogGroup) -> None:
         scope,
         "FailedRuns",
         log_group=log,
-        filter_pattern=logs.FilterPattern.literal(f'"{_FAILED_RUN}"'),
+        filter_pattern=logs.FilterPattern.any_term(*_FAILED_RUN),
         metric_namespace="Engagement",
         metric_name="FailedRuns",
         metric_value="1",

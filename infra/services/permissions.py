@@ -12,7 +12,6 @@ _ITEMS = (
     "dynamodb:BatchWriteItem",
     "dynamodb:ConditionCheckItem",
     "dynamodb:DeleteItem",
-    "dynamodb:DescribeTable",
     "dynamodb:GetItem",
     "dynamodb:PutItem",
     "dynamodb:Query",
@@ -39,8 +38,7 @@ def of_the_code_server(data: DataStack) -> Sequence[iam.PolicyStatement]:
     return [
         _items(data),
         _key(data),
-        _allow("FirstLoad", ["dynamodb:Scan", "dynamodb:ExportTableToPointInTime"], tables),
-        _allow("FollowExports", ["dynamodb:DescribeExport"], [f"{table}/export/*" for table in tables]),
+        _allow("FirstLoad", ["dynamodb:Scan"], tables),
         _allow("TakeMessages", _MESSAGES, [data.changes.channel.queue.queue_arn, data.mail.feedback.queue.queue_arn]),
         _allow("SetAside", ["sqs:SendMessage"], [dead_letters.queue_arn]),
         _allow("Send", ["ses:SendEmail", "ses:SendRawEmail"], [data.mail.identity.email_identity_arn, _set_arn(data)]),
@@ -48,6 +46,8 @@ def of_the_code_server(data: DataStack) -> Sequence[iam.PolicyStatement]:
         _allow("AskForQuota", ["ses:GetAccount"], ["*"]),
         _allow("Files", ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"], [files.arn_for_objects("*")]),
         _allow("ListFiles", ["s3:ListBucket"], [files.bucket_arn]),
+        # With the runs that are pruned goes what their steps have printed.
+        _allow("Prune", ["s3:DeleteObject"], [files.arn_for_objects("dagster-logs/*")]),
     ]
 
 

@@ -51,6 +51,10 @@ class ServicesStack(cdk.Stack):
                 _begins_after(each, running["code"])
         front = make_front(self, vpc, deployment, running["web"], running["pages"], data.storage.access_logs)
         watch_services(self, Alarms(self, data.alarm_topic), running, front, server)
+        cdk.CfnOutput(self, "ClusterName", value=cluster.cluster.cluster_name, description="Cluster")
+        for name, each in running.items():
+            service = each.service.service_name
+            cdk.CfnOutput(self, f"{name.capitalize()}Name", value=service, description=f"Service {name}")
         cdk.CfnOutput(
             self, "BalancerName", value=front.balancer.load_balancer_dns_name, description="Point both hosts here"
         )

@@ -42,9 +42,6 @@ class Works:
 
     def code(self) -> Work:
         """The code server: sensors and runs happen here, so that the warehouse has one writer."""
-        secrets = self._store_secrets()
-        if self._secrets.openai is not None:
-            secrets["OPENAI_API_KEY"] = ecs.Secret.from_secrets_manager(self._secrets.openai)
         return Work(
             _CODE,
             ["engagement", "code-server", "--host", "0.0.0.0", "--port", str(CODE_PORT)],  # noqa: S104 - in its network
@@ -53,7 +50,7 @@ class Works:
             healthy=f"dagster api grpc-health-check -p {CODE_PORT}",
             statements=permissions.of_the_code_server(self._data),
             variables=self._dagster_variables() | self._store_variables(),
-            secrets=secrets,
+            secrets=self._store_secrets() | self._model_secrets(),
             port=CODE_PORT,
             has_name=True,
             has_files=True,
@@ -101,7 +98,8 @@ class Works:
             statements=permissions.of_the_web(self._data),
             # The load balancer says who asks; nobody else is believed.
             variables=self._database_variables() | self._store_variables() | {"FORWARDED_ALLOW_IPS": CIDR},
-            secrets=self._store_secrets() | first,
+            # What somebody asks for there is written there, in the words that runs would choose and people approve.
+            secrets=self._store_secrets() | self._model_secrets() | first,
             port=WEB_PORT,
             copies=self._deployment.web_tasks,
             alone=False,
@@ -147,6 +145,10 @@ class Works:
             "ENGAGEMENT_SECRET_KEY": ecs.Secret.from_secrets_manager(self._secrets.address_key)
         }
         return self._database_secrets() | dict(key)
+
+    def _model_secrets(self) -> dict[str, ecs.Secret]:
+        key = self._secrets.openai
+        return {} if key is None else {"OPENAI_API_KEY": ecs.Secret.from_secrets_manager(key)}
 
 
 def _answers(port: int, path: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from engagement_pipeline.delivery.entries import Entry, NewEmail, StoredEmail
 from engagement_pipeline.delivery.statements import EXPIRED
-from engagement_pipeline.delivery.statuses import EMAILED, WAITING, Status
+from engagement_pipeline.delivery.statuses import EMAILED, REPORTED, WAITING, Status
 from engagement_pipeline.platform.dynamodb_values import Item
 from engagement_pipeline.users.dynamodb.items import moment_of, text_of
 
@@ -174,7 +174,9 @@ def claim_shard(email_id: str) -> str:
 
 
 def _earlier(item: Mapping[str, Any]) -> StoredEmail:
-    status = _EARLIER_STATUS.get(str(item.get("status")).upper())
+    stated = str(item.get("status"))
+    # What was reported since stands there in our own words.
+    status = next((word for word in REPORTED if word == stated), _EARLIER_STATUS.get(stated.upper()))
     generated_at = moment_of(item.get("generatedAt"))
     user_id, email_id = item.get("userId"), item.get("emailId")
     if status is None or generated_at is None or not isinstance(user_id, str) or not isinstance(email_id, str):

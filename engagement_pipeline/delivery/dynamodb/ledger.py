@@ -101,16 +101,12 @@ class DynamoLedger(DynamoSending):
         return self._verdicts.decide(approval, audit)
 
     def has_rejected(self, campaign: str) -> bool:
-        return any(
-            row.status in WAITING and row.claimed_by is None
-            for ids in _in_parts(self._waiting_rejected(campaign))
-            for row in self._rows.get(ids).values()
-        )
+        return next(self._free_rejected(campaign), None) is not None
 
     def close_rejected(self, campaign: str, count: int, now: datetime) -> int:
         worker, until = new_worker(), now + _TO_SETTLE
         closed = 0
-        for ids in _in_parts(islice(self._waiting_rejected(campaign), count)):
+        for ids in _in_parts(islice(self._free_rejected(campaign), count)):
             closed += self._count(writes.taking_out(worker, email_id, COPY_REJECTED, now, until) for email_id in ids)
             self._settle(worker, ids, None, now)
         return closed
@@ -165,11 +161,17 @@ class DynamoLedger(DynamoSending):
         touch_users(self._dynamo, self._rows, self._rows.get(report.email_id for report in reports).values(), now)
 
     def correct(self, corrections: Sequence[Correction], now: datetime) -> int:
+        worker, until = new_worker(), now + _TO_SETTLE
+
         def put_right(correction: Correction) -> StoredEmail | None:
-            return self._rows.change(correction.row.email_id, lambda row: moves.corrected(row, correction, now))
+            def move(row: StoredEmail) -> StoredEmail | None:
+                moved = moves.corrected(row, correction, now)
+                return None if moved is None else moves.held(moved, worker, until)
+
+            return self._rows.change(correction.row.email_id, move)
 
         changed = [row for row in each(put_right, corrections) if row is not None]
-        touch_users(self._dynamo, self._rows, changed, now)
+        self._settle(worker, [correction.row.email_id for correction in corrections], None, now)
         return len(changed)
 
     def close_waiting(self, user_id: str, reason: str, now: datetime) -> None:
@@ -189,10 +191,15 @@ class DynamoLedger(DynamoSending):
         verdicts = self._verdicts.of(campaign).items()
         return {edition for edition, approval in verdicts if approval.verdict == "rejected"}
 
-    def _waiting_rejected(self, campaign: str) -> Iterator[str]:
+    def _free_rejected(self, campaign: str) -> Iterator[str]:
+        """Return rows that wait with rejected words and that nobody holds."""
         rejected = self._rejected(campaign)
         found = waiting(self._dynamo, campaign) if rejected else iter(())
-        return (row.email_id for row in found if (row.edition or UNNAMED) in rejected)
+        ids = (row.email_id for row in found if (row.edition or UNNAMED) in rejected)
+        for part in _in_parts(ids):
+            for row in self._rows.get(part).values():
+                if row.status in WAITING and row.claimed_by is None:
+                    yield row.email_id
 
 
 def _entry(audit: AuditEntry | None) -> list[Put]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from engagement_pipeline.delivery.dynamodb.items import EARLIER
 from engagement_pipeline.delivery.entries import Correction, Outcome, Report, StoredEmail
 from engagement_pipeline.delivery.statements import EXPIRED
 from engagement_pipeline.delivery.statuses import EMAILED, HOLDS_ADDRESS, WAITING, follow, may_become
@@ -48,10 +49,18 @@ def reported(row: StoredEmail, report: Report, now: datetime) -> StoredEmail | N
 def corrected(row: StoredEmail, correction: Correction, now: datetime) -> StoredEmail | None:
     """Give a row another status, forward or not, unless it has moved, or was dated, since it was read."""
     seen = correction.row
+    if row.campaign == EARLIER:
+        # What it says came from no events that we have.
+        return None
     if (row.status, row.sent_at) != (seen.status, seen.sent_at):
         return None
     moved = _dated(replace(row, status=correction.status), correction.moments)
     return None if moved == row else replace(moved, updated_at=now)
+
+
+def held(row: StoredEmail, worker: str, until: datetime) -> StoredEmail:
+    """Leave a row that nobody holds with a worker until what follows is settled, by whoever finds it if need be."""
+    return row if row.claimed_by is not None else replace(row, claimed_by=worker, claimed_until=until)
 
 
 def skipped(row: StoredEmail, reason: str, now: datetime) -> StoredEmail | None:

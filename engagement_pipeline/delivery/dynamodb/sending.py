@@ -14,7 +14,15 @@ from engagement_pipeline.delivery.dynamodb.rows import Rows, touch_of
 from engagement_pipeline.delivery.dynamodb.touching import touch_users
 from engagement_pipeline.delivery.dynamodb.verdicts import Verdicts, not_rejected
 from engagement_pipeline.delivery.dynamodb.waiting import Fresh, waiting
-from engagement_pipeline.delivery.entries import AddressFacts, Entry, Outcome, Recovery, StoredEmail, Ticket
+from engagement_pipeline.delivery.entries import (
+    AddressFacts,
+    Entry,
+    Outcome,
+    Recovery,
+    StoredEmail,
+    Ticket,
+    left_in_hand,
+)
 from engagement_pipeline.delivery.feedback.intake import Feedback
 from engagement_pipeline.delivery.mailer import Mailer
 from engagement_pipeline.delivery.statuses import CLOSED, WAITING, Status
@@ -121,10 +129,14 @@ class DynamoSending:
             for row in held:
                 if row.status == "sending" and (is_gone(worker) or _is_free(row, now)):
                     accepted = mailer.was_accepted(row.email_id) if row.provider == mailer.name else None
-                    recorded = self._record(worker, resolved(row.email_id, accepted, mailer), now)
+                    recorded = self._record(worker, left_in_hand(row.email_id, accepted, delivers=mailer.delivers), now)
                     became.update([] if recorded is None else [recorded.status])
+            waiting_there = [row.email_id for row in held if row.status == "queued"]
             if is_gone(worker):
-                self.release(worker, [row.email_id for row in held if row.status == "queued"])
+                self.release(worker, waiting_there)
+            else:
+                # Nobody waits for a sender elsewhere whose time has run out.
+                self._count(writes.releasing_late(worker, email_id, now) for email_id in waiting_there)
             if _is_left(worker, held, now):
                 self._settle(worker, [row.email_id for row in held], mailer.name if mailer.delivers else None, now)
         sent = became["sent"] + became["delivered"]
@@ -222,14 +234,6 @@ class DynamoSending:
     def _count(self, updates: Iterable[Update]) -> int:
         """Make writes, each by itself; return how many were not refused."""
         return sum(refused is None for refused in each(self._dynamo.write, list(updates)))
-
-
-def resolved(email_id: str, accepted: bool | None, mailer: Mailer) -> Outcome:
-    if accepted is None:
-        return Outcome(email_id, "unknown", "sender_stopped")
-    if not accepted:
-        return Outcome(email_id, "queued")
-    return Outcome(email_id, "delivered" if mailer.delivers else "sent")
 
 
 def _is_free(row: StoredEmail, now: datetime) -> bool:

@@ -68,9 +68,10 @@ class Verdicts:
             if not self._dynamo.transact([_put(campaign, {**verdicts, edition: standing}, item), *entry]):
                 break
         if approval.verdict == "rejected":
-            self._put_up(campaign, edition)
+            self._fence_off(campaign, edition)
         with self._database.write() as connection:
-            approvals.put(connection, standing)
+            # Of two who decide at once, the other one's verdict may stand by now.
+            approvals.put(connection, self.of(campaign).get(edition, standing))
         return before
 
     def _read(self, campaign: str) -> tuple[Item, dict[str, Approval]]:
@@ -79,6 +80,18 @@ class Verdicts:
             return item, {edition: _approval(campaign, edition, said) for edition, said in item["verdicts"].items()}
         with self._database.read() as connection:
             return {}, dict(approvals.find_all(connection, campaign))
+
+    def _fence_off(self, campaign: str, edition: str) -> None:
+        """Put up the fences of a rejection, unless somebody approves the words meanwhile: they found none to remove."""
+        is_up = False
+        for _ in self._dynamo.tries("verdicts on an edition are decided again and again"):
+            is_up = not is_up
+            if is_up:
+                self._put_up(campaign, edition)
+            else:
+                self._take_down(campaign, edition)
+            if is_up == (self.of(campaign)[edition].verdict == "rejected"):
+                break
 
     def _put_up(self, campaign: str, edition: str) -> None:
         self._dynamo.write_many(Put(EMAILS, {"emailId": name}) for name in _fences(campaign, edition))

@@ -16,12 +16,13 @@ from engagement_pipeline.platform.dynamodb_words import (
     at_least,
     at_most,
     equals,
+    exists,
     is_one_of,
     less,
-    unequal,
+    unchanged,
 )
 from engagement_pipeline.platform.dynamodb_writes import Check, Update, Write
-from engagement_pipeline.users.dynamodb.items import text_of
+from engagement_pipeline.users.dynamodb.items import JUDGED, text_of
 
 _CLAIM = ("claimedBy", "claimedUntil", "claimShard")
 _PLACE_IN_QUEUE = ("campaignStatus", "rank")
@@ -57,7 +58,7 @@ def marking(worker: str, ticket: Ticket, now: datetime, lease_for: timedelta) ->
             "updatedAt": text_of(now),
         },
         removes=("notBefore", *_PLACE_IN_QUEUE),
-        condition=all_of(_held(worker), equals("status", "queued"), holds),
+        condition=all_of(_queued(worker), holds),
     )
     touch = Touch(ticket.address_key, now, ticket.email_id)
     return [row, _seen_user(ticket), addresses.marking(touch, ticket.address_touched_at)]
@@ -78,7 +79,7 @@ def recording(worker: str, outcome: Outcome, now: datetime) -> Update:
 
 def closing(worker: str, email_id: str, reason: str, now: datetime) -> Update:
     """Skip a queued row that this worker holds."""
-    return _skipping(email_id, reason, now, {}, all_of(_held(worker), equals("status", "queued")))
+    return _skipping(email_id, reason, now, {}, _queued(worker))
 
 
 def taking_out(worker: str, email_id: str, reason: str, now: datetime, until: datetime) -> Update:
@@ -90,7 +91,13 @@ def taking_out(worker: str, email_id: str, reason: str, now: datetime, until: da
 def releasing(worker: str, email_id: str, not_before: datetime | None = None) -> Update:
     """Give back a queued row that this worker holds; until its moment has come, where there is one."""
     sets = {} if not_before is None else {"notBefore": text_of(not_before)}
-    return Update(EMAILS, (email_id,), sets, _CLAIM, condition=all_of(_held(worker), equals("status", "queued")))
+    return Update(EMAILS, (email_id,), sets, _CLAIM, condition=_queued(worker))
+
+
+def releasing_late(worker: str, email_id: str, now: datetime) -> Update:
+    """Give back a queued row that this worker holds, where its time has run out."""
+    condition = all_of(_queued(worker), less("claimedUntil", text_of(now)))
+    return Update(EMAILS, (email_id,), removes=_CLAIM, condition=condition)
 
 
 def giving_back(worker: str, email_id: str) -> Update:
@@ -106,14 +113,15 @@ def _held(worker: str) -> Condition:
     return equals("claimedBy", worker)
 
 
+def _queued(worker: str) -> Condition:
+    return all_of(_held(worker), equals("status", "queued"))
+
+
 def _skipping(email_id: str, reason: str, now: datetime, sets: dict[str, str], condition: Condition) -> Update:
     skipped = {"status": "skipped", "reason": reason, "updatedAt": text_of(now)}
     return Update(EMAILS, (email_id,), sets | skipped, ("notBefore", *_PLACE_IN_QUEUE), condition=condition)
 
 
 def _seen_user(ticket: Ticket) -> Check:
-    version = equals("version", ticket.user_version)
-    if ticket.user_version == 0:
-        version = any_of(absent("version"), version)
-    # The shop's own programs may write to the table without counting versions: a consent that they withdraw counts.
-    return Check(USERS, (ticket.user_id,), all_of(version, any_of(absent("consent"), unequal("consent", False))))
+    # The shop's own programs may write to the table without counting versions.
+    return Check(USERS, (ticket.user_id,), all_of(exists("userId"), unchanged(ticket.user_as_read, JUDGED)))

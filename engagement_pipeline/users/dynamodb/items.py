@@ -37,6 +37,11 @@ AGGREGATES: Final = {
     "last_order_at": "lastOrderDate",
 }
 STATED: Final = {name: f"stated{attribute[0].upper()}{attribute[1:]}" for name, attribute in AGGREGATES.items()}
+# What the gate judges a user by, under `version`: the shop may change each of them without counting it up.
+JUDGED: Final = (
+    *("version", "email", "consent", "timeZone", "lastEmailDate"),
+    *(*AGGREGATES.values(), "orderDays", "derivedAs"),
+)
 _ORDER: Final = {
     "order_id": "orderId",
     "user_id": "userId",
@@ -140,6 +145,7 @@ def stored_user_of(
         version=version_of(item),
         created_at=user.created_at or user.updated_at or _UNKNOWN,
         updated_at=user.updated_at or user.created_at or _UNKNOWN,
+        as_read={name: item[name] for name in JUDGED if name in item},
     )
 
 
@@ -162,8 +168,8 @@ def version_of(item: Item) -> int:
 
 
 def touches_of(item: Item) -> tuple[datetime, ...]:
-    """Return a user's touches, newest first."""
-    touched_at = item.get("touchedAt")
+    """Return a user's touches, newest first; of an earlier deployment's item the one e-mail that it tells of."""
+    touched_at = item.get("touchedAt", [item.get("lastEmailDate")])
     moments = (moment_of(value) for value in touched_at) if isinstance(touched_at, list) else ()
     return tuple(sorted((moment for moment in moments if moment is not None), reverse=True))
 

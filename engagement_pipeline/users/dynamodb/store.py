@@ -73,7 +73,8 @@ class DynamoUserStore(DynamoUserReader):
         left = self.dynamo.query(ORDERS, equals("userId", user_id), attributes=("userId", "orderId"))
         keys = [(item["userId"], item["orderId"]) for item in left]
         self.dynamo.write_many(Delete(ORDERS, key) for key in keys)
-        self.dynamo.write_many(Delete(ORDER_OWNERS, (order_id,)) for _, order_id in keys)
+        # An order may have gone to somebody else by now.
+        each(self.dynamo.write, [Delete(ORDER_OWNERS, (key[1],), equals("userId", user_id)) for key in keys])
         return not refused
 
     def put_orders(self, batch: Sequence[Order], now: datetime, audit: AuditOfOrders | None = None) -> WriteCounts:

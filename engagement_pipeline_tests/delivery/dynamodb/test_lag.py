@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -119,3 +120,21 @@ def test_what_was_claimed_a_moment_ago_can_be_given_back(parts: Parts) -> None:
     assert len(lease(parts, US)) == 2
     parts.ledger.release(US)
     assert not any(row.claimed_by for row in parts.rows().values())
+
+
+def test_touches_that_others_have_written_stay_while_the_index_lacks_their_rows(
+    parts: Parts, dynamo: Dynamo, dynamodb_tables: DynamoSettings
+) -> None:
+    parts.add_users([silent_user(1)], NOW)
+    user = parts.store.get_user("u00001")
+    assert user is not None
+    # Another campaign's program holds the user out a moment after ours has, and the index has neither row.
+    held_out = [
+        NewEmail("u00001", user.address_key or "", campaign, 1, 30.0, "at_risk", 20.0, NOW - timedelta(minutes=age))
+        for age, campaign in enumerate(("one", "two"))
+    ]
+    assert parts.ledger.record_hold_outs(held_out[:1], LATER) == 1
+    assert parts.ledger.record_hold_outs(held_out[1:], LATER) == 1
+    after = parts.store.get_user("u00001")
+    assert after is not None
+    assert (after.steps, after.touched_at) == (2, (NOW, NOW - timedelta(minutes=1)))

@@ -177,3 +177,21 @@ def test_users_and_orders_are_right_whatever_happens_on_the_way(
     found = store.get_users(each.user_id for each in users)
     assert {(each.name, each.order_count) for each in found} == {("New Name", 3)}
     assert store.put_orders(orders, NOW) == WriteCounts(0, 0, 90)
+
+
+def test_an_order_that_moves_while_its_user_is_deleted_stays_the_new_ones(
+    dynamo: Dynamo, store: DynamoUserStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put_users([user("u1"), user("u2"), user("u3")], NOW)
+    store.put_orders([order("a", user_id="u1")], NOW)
+    query, moves = dynamo.query, [order("a", user_id="u2")]
+
+    def read_before_the_order_moves(*arguments: Any, **options: Any) -> Any:
+        found = list(query(*arguments, **options))
+        if moves:
+            store.put_orders([moves.pop()], NOW)
+        return iter(found)
+
+    monkeypatch.setattr(dynamo, "query", read_before_the_order_moves)
+    assert store.delete_user("u1", NOW)
+    assert store.owners(["a"]) == {"a": "u2"}

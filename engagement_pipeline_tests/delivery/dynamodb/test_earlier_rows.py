@@ -1,0 +1,43 @@
+"""Rows of an earlier deployment, which take part in what is reported."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from engagement_pipeline.delivery.entries import Correction, Report
+from engagement_pipeline.delivery.statuses import Status
+from engagement_pipeline.platform.dynamodb import Dynamo
+from engagement_pipeline.platform.dynamodb_tables import EMAILS
+from engagement_pipeline.platform.dynamodb_writes import Put
+from engagement_pipeline.platform.sql import Database
+from engagement_pipeline_tests.conftest import NOW
+from engagement_pipeline_tests.delivery.dynamodb.test_items import EARLIER
+from engagement_pipeline_tests.delivery.parts import Parts
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def parts(dynamo: Dynamo, sqlite_url: str) -> Iterator[Parts]:
+    database = Database(sqlite_url)
+    yield Parts(database, dynamo=dynamo)
+    database.close()
+
+
+@pytest.mark.parametrize("status", ["delivered", "clicked", "bounced", "complained"])
+def test_an_earlier_row_can_be_read_whatever_was_reported_of_it(parts: Parts, dynamo: Dynamo, status: Status) -> None:
+    dynamo.write(Put(EMAILS, EARLIER))
+    email_id = EARLIER["emailId"]
+    parts.ledger.report([Report(email_id, status)], NOW)
+    parts.ledger.report([Report(email_id, "sent")], NOW)
+    row = parts.ledger.get_emails([email_id])[email_id]
+    assert (row.status, row.campaign) == (status, "earlier")
+    assert [row.status for row in parts.ledger.emails_of("u1")] == [status]
+
+
+def test_no_replay_takes_from_an_earlier_row_what_no_event_says(parts: Parts, dynamo: Dynamo) -> None:
+    dynamo.write(Put(EMAILS, EARLIER | {"status": "OPENED"}))
+    email_id = EARLIER["emailId"]
+    row = parts.ledger.get_emails([email_id])[email_id]
+    assert parts.ledger.correct([Correction(row, "sent", [])], NOW) == 0
+    assert dynamo.get(EMAILS, email_id) == EARLIER | {"status": "OPENED"}
