@@ -150,6 +150,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         waits = {"status": "draft", "campaign": shop.settings.campaign, "edition": THERE["edition"]}
         connection.execute(sa.update(emails).where(emails.c.email_id == "5" * 32).values(waits))
         suppressions.add(connection, THERE["address_key"], "manual", "person", shop.now)
+    # What is still in the write-ahead log would not be copied, and whoever else has the file open may keep it there.
+    database.maintain("PRAGMA wal_checkpoint(TRUNCATE)")
     database.close()
     return folder / "engagement.db"
 
