@@ -57,7 +57,7 @@ demo-aws: $(VENV)/.installed-dev .venv-aws/.installed .venv-infra/.installed  ##
 dev: $(VENV)/.installed  ## Open dashboard, REST API and the Dagster UI, with sensors and schedules running
 	@DAGSTER_HOME=$(DAGSTER_HOME) $(BIN)/engagement dev --port $(PORT) --web-port $(WEB_PORT)
 
-test: $(VENV)/.installed-dev .venv-aws/.installed .venv-infra/.installed chromium  ## Run all tests: fast ones first, then those with real parts, then the browser
+test: $(VENV)/.installed-dev .venv-aws/.installed .venv-infra/.installed chromium node  ## Run all tests: fast ones first, then those with real parts, then the browser
 	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-model: $(VENV)/.installed-dev .venv-model/.installed  ## Let a small real model write, on this machine, through the client that asks OpenAI
@@ -71,6 +71,16 @@ chromium:
 			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
 		else \
 			echo "No Chromium here, and no right to install it: the browser tests will be skipped. (apt-get install chromium)"; \
+		fi; }
+
+# What AWS CDK runs on; likewise.
+.PHONY: node
+node:
+	@command -v node >/dev/null || { \
+		if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs >/dev/null; \
+		else \
+			echo "No Node.js here, and no right to install it: the tests of AWS's templates will be skipped. (apt-get install nodejs)"; \
 		fi; }
 
 synth: .venv-infra/.installed  ## Write the CloudFormation templates for AWS, and check them: infra/cdk.out (needs Node.js)
