@@ -19,7 +19,8 @@ from engagement_pipeline.copywriting.openai.writer import OpenAICopywriter
 from engagement_pipeline.copywriting.template import TemplateCopywriter
 from engagement_pipeline.migrations import upgrade
 from engagement_pipeline.platform import clock
-from engagement_pipeline.platform.settings import PROJECT_ROOT, CopywritingSettings, Settings
+from engagement_pipeline.platform.settings import PROJECT_ROOT, Settings
+from engagement_pipeline.platform.settings_groups import CopywritingSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.model_server import ModelServer, reply, running_model_server
 

@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from engagement_pipeline.cohorts import gate
-from engagement_pipeline.platform.settings import GateSettings, ScoringSettings
+from engagement_pipeline.platform.settings_groups import GateSettings, ScoringSettings
 from engagement_pipeline.platform.warehouse import connect, transaction
 from engagement_pipeline.scoring import population
 from engagement_pipeline.scoring.scores import rescore

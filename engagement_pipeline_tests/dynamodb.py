@@ -9,7 +9,8 @@ import pytest
 
 from engagement_pipeline.platform.dynamodb import Dynamo, connect
 from engagement_pipeline.platform.dynamodb_tables import TABLES, create_request
-from engagement_pipeline.platform.settings import DynamoSettings, Settings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import DynamoSettings
 from engagement_pipeline_tests.aws_server import REGION
 
 

@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from engagement_pipeline.platform.dynamodb_tables import TABLES
-from engagement_pipeline.platform.settings import DynamoSettings, Settings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import DynamoSettings
 
 
 @pytest.mark.parametrize(

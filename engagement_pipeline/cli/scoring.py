@@ -9,7 +9,8 @@ import typer
 
 from engagement_pipeline.cli.output import Json, bars, emit, table
 from engagement_pipeline.platform.errors import BadInputError
-from engagement_pipeline.platform.settings import ScoringSettings, get_settings
+from engagement_pipeline.platform.settings import get_settings
+from engagement_pipeline.platform.settings_groups import ScoringSettings
 
 Orders = Annotated[Path, typer.Option("--orders", help="Order file: CSV, Parquet or JSON Lines (also .gz).")]
 UserColumn = Annotated[str, typer.Option(help="Name of the column with the user's id.")]

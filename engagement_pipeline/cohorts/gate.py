@@ -10,7 +10,7 @@ from datetime import datetime
 import duckdb
 
 from engagement_pipeline.cohorts.rules import Parameters, blocked, crowded, gate_parameters, gated, utc_naive
-from engagement_pipeline.platform.settings import GateSettings, ScoringSettings
+from engagement_pipeline.platform.settings_groups import GateSettings, ScoringSettings
 from engagement_pipeline.platform.warehouse import get_offset, read_sql, set_offset, transaction
 from engagement_pipeline.scoring.formula import parameters as score_parameters
 from engagement_pipeline.scoring.formula import scored

@@ -9,7 +9,7 @@ import duckdb
 
 from engagement_pipeline.cohorts.reasons import Reason, Verdict
 from engagement_pipeline.cohorts.rules import blocked, gate_parameters, gated, utc_naive
-from engagement_pipeline.platform.settings import GateSettings, ScoringSettings
+from engagement_pipeline.platform.settings_groups import GateSettings, ScoringSettings
 
 # Lists are bound whole: a statement per row would take longer than the gate itself.
 _CANDIDATES = """

@@ -5,7 +5,7 @@ What decides in the warehouse and what checks again before sending both go throu
 
 from datetime import date, datetime, timedelta, timezone
 
-from engagement_pipeline.platform.settings import GateSettings, ScoringSettings
+from engagement_pipeline.platform.settings_groups import GateSettings, ScoringSettings
 from engagement_pipeline.platform.warehouse import read_sql
 
 Value = date | datetime | float | int | str | None

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
-from engagement_pipeline.platform.settings import GateSettings
+from engagement_pipeline.platform.settings_groups import GateSettings
 
 # Clocks are set, and offsets from UTC differ, by multiples of this.
 _QUARTER = timedelta(minutes=15)

@@ -11,7 +11,7 @@ from engagement_pipeline.cohorts.recheck import Candidate, GateChecker
 from engagement_pipeline.cohorts.sending_hours import next_opening
 from engagement_pipeline.delivery.entries import AddressFacts, Entry
 from engagement_pipeline.delivery.ledger import Ledger
-from engagement_pipeline.platform.settings import GateSettings, ScoringSettings
+from engagement_pipeline.platform.settings_groups import GateSettings, ScoringSettings
 from engagement_pipeline.users.reading import UserReader
 from engagement_pipeline.users.rows import StoredUser
 

@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 
 from engagement_pipeline.copywriting.brand import Brand
 from engagement_pipeline.platform.errors import BadInputError
-from engagement_pipeline.platform.settings import DEVELOPMENT_KEY, Settings, SmtpSettings
+from engagement_pipeline.platform.settings import DEVELOPMENT_KEY, Settings
+from engagement_pipeline.platform.settings_groups import SmtpSettings
 
 # RFC 2606 and RFC 6761: names that lead nowhere, as in the sample brand.
 _RESERVED = ("example.com", "example.net", "example.org", "example", "test", "invalid", "localhost")

@@ -14,7 +14,7 @@ from engagement_pipeline.delivery.entries import Entry
 from engagement_pipeline.delivery.mailer import PermanentError
 from engagement_pipeline.delivery.message import Message, mailbox
 from engagement_pipeline.delivery.tracking import links_for
-from engagement_pipeline.platform.settings import DeliverySettings
+from engagement_pipeline.platform.settings_groups import DeliverySettings
 
 NOT_ON_ALLOW_LIST: Final = "not_on_allow_list"
 INVALID_ADDRESS: Final = "invalid_address"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timezone
 from typing import NamedTuple, Protocol
 
-from engagement_pipeline.platform.settings import ScoringSettings
+from engagement_pipeline.platform.settings_groups import ScoringSettings
 from engagement_pipeline.scoring.engine import in_memory
 from engagement_pipeline.scoring.explain import Facts
 from engagement_pipeline.scoring.formula import Population, parameters, scored

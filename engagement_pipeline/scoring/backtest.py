@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from engagement_pipeline.platform.errors import BadInputError
-from engagement_pipeline.platform.settings import ScoringSettings
+from engagement_pipeline.platform.settings_groups import ScoringSettings
 from engagement_pipeline.platform.warehouse import read_sql
 from engagement_pipeline.scoring.backtest_plot import plot
 from engagement_pipeline.scoring.backtest_report import BacktestReport, Cutoff, Decile

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta, timezone
 from itertools import pairwise
 from typing import Any, Literal, Protocol
 
-from engagement_pipeline.platform.settings import ScoringSettings
+from engagement_pipeline.platform.settings_groups import ScoringSettings
 from engagement_pipeline.scoring.engine import in_memory
 from engagement_pipeline.scoring.formula import Population, parameters, scored
 from engagement_pipeline.scoring.shown import shown

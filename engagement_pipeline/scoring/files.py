@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from engagement_pipeline.platform.settings import ScoringSettings
+from engagement_pipeline.platform.settings_groups import ScoringSettings
 from engagement_pipeline.scoring.formula import (
     Population,
     estimate_population,

@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 import duckdb
 
-from engagement_pipeline.platform.settings import ScoringSettings
+from engagement_pipeline.platform.settings_groups import ScoringSettings
 from engagement_pipeline.platform.warehouse import read_sql
 
 Value = date | datetime | float | int | str | None

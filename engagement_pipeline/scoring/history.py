@@ -4,7 +4,7 @@ from datetime import date
 
 import duckdb
 
-from engagement_pipeline.platform.settings import ScoringSettings
+from engagement_pipeline.platform.settings_groups import ScoringSettings
 from engagement_pipeline.platform.warehouse import transaction
 from engagement_pipeline.scoring.formula import estimate_population, order_facts, parameters, scored
 from engagement_pipeline.scoring.population import ensure_tables

@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 import duckdb
 
-from engagement_pipeline.platform.settings import ScoringSettings
+from engagement_pipeline.platform.settings_groups import ScoringSettings
 from engagement_pipeline.platform.warehouse import get_offset, set_offset, transaction
 from engagement_pipeline.scoring.formula import Parameters, Population, estimate_population, parameters, scored
 from engagement_pipeline.scoring.population import ensure_tables, keep_population, newest_population

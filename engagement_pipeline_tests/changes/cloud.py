@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from engagement_pipeline.changes.consumer import ConsumerReport, consume
 from engagement_pipeline.platform import aws
 from engagement_pipeline.platform.dynamodb import Dynamo, connect
-from engagement_pipeline.platform.settings import DynamoSettings, Settings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import DynamoSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.aws_server import REGION
 from engagement_pipeline_tests.conftest import NOW

@@ -13,7 +13,8 @@ from engagement_pipeline.changes.events import ChangeEvent, Entity, parse
 from engagement_pipeline.changes.item_reader import ItemReader
 from engagement_pipeline.changes.read_model import ReadModel
 from engagement_pipeline.platform.change_log import change_log
-from engagement_pipeline.platform.settings import DynamoSettings, Settings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import DynamoSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.dynamodb.items import readable_orders
 from engagement_pipeline.users.models import Order

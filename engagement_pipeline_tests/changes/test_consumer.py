@@ -16,7 +16,7 @@ from engagement_pipeline.changes.read_model import ReadModel
 from engagement_pipeline.platform import change_claims
 from engagement_pipeline.platform.dynamodb_tables import ORDERS, USERS
 from engagement_pipeline.platform.dynamodb_writes import Delete, Put
-from engagement_pipeline.platform.settings import DynamoSettings
+from engagement_pipeline.platform.settings_groups import DynamoSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.dynamodb.store import DynamoUserStore
 from engagement_pipeline.users.models import User

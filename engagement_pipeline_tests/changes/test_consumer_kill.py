@@ -15,7 +15,8 @@ import pytest
 import sqlalchemy as sa
 
 from engagement_pipeline.platform import warehouse
-from engagement_pipeline.platform.settings import DynamoSettings, Settings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import DynamoSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.tables import rejected_records
 from engagement_pipeline_tests.changes.cloud import Cloud, wait_until

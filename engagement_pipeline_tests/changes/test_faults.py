@@ -12,7 +12,7 @@ from engagement_pipeline.changes.queue import ChangeQueue
 from engagement_pipeline.platform.dynamodb import UnavailableError
 from engagement_pipeline.platform.dynamodb_tables import ORDERS
 from engagement_pipeline.platform.dynamodb_writes import Put
-from engagement_pipeline.platform.settings import DynamoSettings
+from engagement_pipeline.platform.settings_groups import DynamoSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.aws_server import FaultProxy
 from engagement_pipeline_tests.changes.cloud import Cloud

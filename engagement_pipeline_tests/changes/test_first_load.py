@@ -18,7 +18,8 @@ from engagement_pipeline.platform.dynamodb import Dynamo
 from engagement_pipeline.platform.dynamodb_tables import ADDRESSES, AUDIT, EMAILS, ORDERS, USERS
 from engagement_pipeline.platform.dynamodb_writes import Delete, Put
 from engagement_pipeline.platform.errors import BadInputError
-from engagement_pipeline.platform.settings import DynamoSettings, Settings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import DynamoSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.dynamodb.attributes import touched
 from engagement_pipeline.users.dynamodb.store import DynamoUserStore

@@ -9,7 +9,7 @@ import pytest
 from engagement_pipeline.changes import asking
 from engagement_pipeline.changes.looking import wait_for_messages
 from engagement_pipeline.migrations import upgrade
-from engagement_pipeline.platform.settings import DynamoSettings
+from engagement_pipeline.platform.settings_groups import DynamoSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.changes.cloud import Cloud
 from engagement_pipeline_tests.changes.parts import Tables, user_item

@@ -9,7 +9,7 @@ import pytest
 from engagement_pipeline.changes.queue import ChangeQueue
 from engagement_pipeline.platform.dynamodb_tables import EMAILS, ORDERS, USERS
 from engagement_pipeline.platform.dynamodb_writes import Put
-from engagement_pipeline.platform.settings import DynamoSettings
+from engagement_pipeline.platform.settings_groups import DynamoSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.dynamodb.attributes import touched
 from engagement_pipeline.users.dynamodb.store import DynamoUserStore, UserScore

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from engagement_pipeline.cli.demo import HISTORY_DAYS, demo_settings
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform.run_marks import run_marks
-from engagement_pipeline.platform.settings import CopywritingSettings, Settings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import CopywritingSettings
 from engagement_pipeline.web.queries import metrics
 from engagement_pipeline_tests.cli.test_cli import engagement
 

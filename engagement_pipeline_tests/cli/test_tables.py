@@ -13,7 +13,8 @@ from engagement_pipeline.platform.dynamodb import Dynamo
 from engagement_pipeline.platform.dynamodb_tables import USERS
 from engagement_pipeline.platform.dynamodb_writes import Put
 from engagement_pipeline.platform.errors import BadInputError
-from engagement_pipeline.platform.settings import DynamoSettings, get_settings
+from engagement_pipeline.platform.settings import get_settings
+from engagement_pipeline.platform.settings_groups import DynamoSettings
 from engagement_pipeline_tests.aws_server import REGION
 from engagement_pipeline_tests.dynamodb import settings_of
 from engagement_pipeline_tests.platform.test_dynamodb_bulk import write_export

@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 
 from engagement_pipeline.cohorts import gate
-from engagement_pipeline.platform.settings import GateSettings, ScoringSettings
+from engagement_pipeline.platform.settings_groups import GateSettings, ScoringSettings
 from engagement_pipeline.platform.warehouse import insert_rows
 from engagement_pipeline.scoring import population
 from engagement_pipeline.scoring.formula import Population

@@ -8,7 +8,7 @@ import pytest
 
 from engagement_pipeline.cohorts.gate import ScoresMissingError, decide
 from engagement_pipeline.cohorts.reasons import Reason
-from engagement_pipeline.platform.settings import GateSettings, ScoringSettings
+from engagement_pipeline.platform.settings_groups import GateSettings, ScoringSettings
 from engagement_pipeline.scoring.scores import rescore
 from engagement_pipeline_tests.cohorts.builders import KEY, NO_HOLD_OUT, NOW, ago, eligible, put, run, verdicts
 

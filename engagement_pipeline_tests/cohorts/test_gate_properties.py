@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engagement_pipeline.cohorts.recheck import Candidate, GateChecker
 from engagement_pipeline.platform import warehouse
-from engagement_pipeline.platform.settings import GateSettings, ScoringSettings
+from engagement_pipeline.platform.settings_groups import GateSettings, ScoringSettings
 from engagement_pipeline_tests.cohorts.builders import KEY, NOW, Row, ago, eligible, put, run, verdicts
 
 ADDRESSES = ["a", "b", "c", "d", "e"]

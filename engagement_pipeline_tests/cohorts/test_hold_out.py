@@ -7,7 +7,7 @@ import pytest
 
 from engagement_pipeline.cohorts.gate import decide
 from engagement_pipeline.platform import warehouse
-from engagement_pipeline.platform.settings import GateSettings, ScoringSettings
+from engagement_pipeline.platform.settings_groups import GateSettings, ScoringSettings
 from engagement_pipeline_tests.cohorts.builders import NOW, ago, eligible, put
 
 USERS = [eligible(f"u{number:05}") for number in range(20_000)]

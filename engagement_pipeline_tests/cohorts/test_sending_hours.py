@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engagement_pipeline.cohorts.sending_hours import is_open, next_opening
-from engagement_pipeline.platform.settings import GateSettings
+from engagement_pipeline.platform.settings_groups import GateSettings
 
 DAYTIME = GateSettings()
 ZONES = ["Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe", "Antarctica/Troll", "UTC"]

@@ -10,7 +10,8 @@ from engagement_pipeline.copywriting.edition import edition_of
 from engagement_pipeline.copywriting.openai.writer import OpenAICopywriter
 from engagement_pipeline.copywriting.template import TemplateCopywriter
 from engagement_pipeline.platform import clock
-from engagement_pipeline.platform.settings import PROJECT_ROOT, CopywritingSettings, Settings
+from engagement_pipeline.platform.settings import PROJECT_ROOT, Settings
+from engagement_pipeline.platform.settings_groups import CopywritingSettings
 from engagement_pipeline.platform.sql import Database
 
 BRAND = load_brand(PROJECT_ROOT / "data" / "brand.yaml")

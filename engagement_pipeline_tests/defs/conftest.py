@@ -9,7 +9,8 @@ import pytest
 
 from engagement_pipeline.definitions import build_defs
 from engagement_pipeline.pipeline import Pipeline
-from engagement_pipeline.platform.settings import GateSettings, Settings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import GateSettings
 from engagement_pipeline.users.models import User
 from engagement_pipeline_tests.conftest import NOW
 

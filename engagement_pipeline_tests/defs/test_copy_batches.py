@@ -11,7 +11,8 @@ import pytest
 from engagement_pipeline.definitions import build_defs
 from engagement_pipeline.defs.sensors import AFTER_A_FAILURE, copy_batches
 from engagement_pipeline.pipeline import Pipeline
-from engagement_pipeline.platform.settings import CopywritingSettings, GateSettings, Settings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import CopywritingSettings, GateSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.defs.conftest import Clock, silent_user

@@ -15,7 +15,7 @@ from engagement_pipeline.defs.assets.copy import side_by_side
 from engagement_pipeline.delivery import approving
 from engagement_pipeline.delivery.copy_report import CopyReport, Sample, VariantReport
 from engagement_pipeline.pipeline import Pipeline
-from engagement_pipeline.platform.settings import CopywritingSettings
+from engagement_pipeline.platform.settings_groups import CopywritingSettings
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.defs.conftest import RunJob, silent_user
 from engagement_pipeline_tests.defs.test_schedules import tick

@@ -11,7 +11,8 @@ from engagement_pipeline.definitions import build_defs
 from engagement_pipeline.defs import sensors
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform import aws
-from engagement_pipeline.platform.settings import GateSettings, SesSettings, Settings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import GateSettings, SesSettings
 from engagement_pipeline_tests.aws_server import REGION
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.defs.conftest import Clock, RunJob

@@ -7,7 +7,7 @@ import pytest
 
 from engagement_pipeline.definitions import build_defs
 from engagement_pipeline.pipeline import Pipeline
-from engagement_pipeline.platform.settings import CopywritingSettings
+from engagement_pipeline.platform.settings_groups import CopywritingSettings
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.defs.conftest import RunJob, silent_user
 from engagement_pipeline_tests.model_server import ModelServer, reply, truncated

@@ -18,7 +18,7 @@ from engagement_pipeline.platform import change_claims
 from engagement_pipeline.platform.change_wait import wait_for_change
 from engagement_pipeline.platform.dynamodb_tables import EMAILS, USERS
 from engagement_pipeline.platform.dynamodb_writes import Put
-from engagement_pipeline.platform.settings import DynamoSettings, GateSettings
+from engagement_pipeline.platform.settings_groups import DynamoSettings, GateSettings
 from engagement_pipeline.scoring.tables import scores
 from engagement_pipeline.users.writing import users_of
 from engagement_pipeline_tests.changes.cloud import Cloud, wait_until

@@ -18,7 +18,8 @@ from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.platform.dynamodb import Dynamo
 from engagement_pipeline.platform.dynamodb_tables import TABLES
 from engagement_pipeline.platform.dynamodb_writes import Refused, Write
-from engagement_pipeline.platform.settings import DynamoSettings, SesSettings, Settings, SmtpSettings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import DynamoSettings, SesSettings, SmtpSettings
 from engagement_pipeline.platform.sql import Database, LeanTransaction
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import Parts

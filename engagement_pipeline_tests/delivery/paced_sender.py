@@ -13,7 +13,8 @@ from engagement_pipeline.delivery.mailers.smtp import SmtpMailer
 from engagement_pipeline.delivery.pace import Clock
 from engagement_pipeline.delivery.send_report import SendReport
 from engagement_pipeline.platform import clock
-from engagement_pipeline.platform.settings import SesSettings, Settings, SmtpSettings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import SesSettings, SmtpSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import Parts

@@ -30,7 +30,8 @@ from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.platform.dynamodb import Dynamo
 from engagement_pipeline.platform.dynamodb_tables import EMAILS
 from engagement_pipeline.platform.dynamodb_writes import Update
-from engagement_pipeline.platform.settings import PROJECT_ROOT, DeliverySettings, GateSettings, ScoringSettings
+from engagement_pipeline.platform.settings import PROJECT_ROOT
+from engagement_pipeline.platform.settings_groups import DeliverySettings, GateSettings, ScoringSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.dynamodb.store import DynamoUserStore
 from engagement_pipeline.users.models import Order, User

@@ -15,7 +15,8 @@ from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.delivery.rendering import CannotRenderError, checked_address
 from engagement_pipeline.delivery.workers import is_gone, new_worker
 from engagement_pipeline.platform.aws import AwsSettingsError
-from engagement_pipeline.platform.settings import DeliverySettings, Settings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import DeliverySettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.keys import SecretKeyChangedError
 from engagement_pipeline_tests.delivery.parts import brand

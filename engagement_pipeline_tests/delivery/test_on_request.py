@@ -29,7 +29,8 @@ from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.platform import published
 from engagement_pipeline.platform.audit import audit_log
 from engagement_pipeline.platform.change_log import change_log, newest
-from engagement_pipeline.platform.settings import GateSettings, Settings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import GateSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.scoring.formula import Population
 from engagement_pipeline_tests.conftest import NOW

@@ -18,12 +18,8 @@ from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform.change_log import head
 from engagement_pipeline.platform.errors import BadInputError
-from engagement_pipeline.platform.settings import (
-    CopywritingSettings,
-    DeliverySettings,
-    GateSettings,
-    Settings,
-)
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import CopywritingSettings, DeliverySettings, GateSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.scoring.population import publish_population
 from engagement_pipeline_tests.conftest import NOW

@@ -19,7 +19,7 @@ from engagement_pipeline.delivery.message import Message
 from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.delivery.preparing import LEASE_FOR
 from engagement_pipeline.delivery.send_report import SendReport
-from engagement_pipeline.platform.settings import GateSettings
+from engagement_pipeline.platform.settings_groups import GateSettings
 from engagement_pipeline.users.addresses import address_key
 from engagement_pipeline.users.models import User
 from engagement_pipeline_tests.conftest import NOW

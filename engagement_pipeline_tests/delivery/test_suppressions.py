@@ -13,7 +13,8 @@ from engagement_pipeline.delivery.message import Message
 from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.delivery.suppressions import HABIT, RULE, Suppression
 from engagement_pipeline.pipeline import Pipeline
-from engagement_pipeline.platform.settings import GateSettings, Settings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import GateSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.addresses import InvalidAddressError, address_key
 from engagement_pipeline_tests.conftest import NOW

@@ -14,7 +14,8 @@ from engagement_pipeline.cohorts.gate import decide
 from engagement_pipeline.cohorts.rules import gate_parameters, gated
 from engagement_pipeline.effectiveness.measure import Effectiveness, ensure_tables, measure
 from engagement_pipeline.platform import warehouse
-from engagement_pipeline.platform.settings import PROJECT_ROOT, GateSettings, ScoringSettings
+from engagement_pipeline.platform.settings import PROJECT_ROOT
+from engagement_pipeline.platform.settings_groups import GateSettings, ScoringSettings
 from engagement_pipeline.scoring.scores import rescore
 
 DECIDED = datetime(1998, 4, 1, tzinfo=timezone.utc)

@@ -17,7 +17,8 @@ from engagement_pipeline.platform import published
 from engagement_pipeline.platform.audit import audit_log
 from engagement_pipeline.platform.dynamodb import connect
 from engagement_pipeline.platform.dynamodb_tables import AUDIT
-from engagement_pipeline.platform.settings import DeliverySettings, DynamoSettings, GateSettings, Settings, WebSettings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import DeliverySettings, DynamoSettings, GateSettings, WebSettings
 from engagement_pipeline.scoring.formula import Population
 from engagement_pipeline.web.app import create_app
 from engagement_pipeline_tests.aws_server import REGION

@@ -9,7 +9,8 @@ from pathlib import Path
 from engagement_pipeline.cli.dagster_home import prepare
 from engagement_pipeline.cli.demo import run_job
 from engagement_pipeline.pipeline import Pipeline
-from engagement_pipeline.platform.settings import GateSettings, Settings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import GateSettings
 from engagement_pipeline.users.importing import import_path
 from engagement_pipeline_tests.conftest import NOW
 

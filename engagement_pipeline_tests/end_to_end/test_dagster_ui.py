@@ -20,7 +20,8 @@ from engagement_pipeline.cli.demo import claim_changes, run_job
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform import clock
 from engagement_pipeline.platform.priority import NICENESS
-from engagement_pipeline.platform.settings import GateSettings, Settings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import GateSettings
 from engagement_pipeline_tests.defs.conftest import silent_user
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")

@@ -19,7 +19,8 @@ from engagement_pipeline.delivery.events import Event
 from engagement_pipeline.delivery.on_request import Writing, request_email
 from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.pipeline import Pipeline
-from engagement_pipeline.platform.settings import GateSettings, Settings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import GateSettings
 from engagement_pipeline.users.addresses import address_key
 from engagement_pipeline.users.importing import import_path
 from engagement_pipeline_tests.conftest import NOW

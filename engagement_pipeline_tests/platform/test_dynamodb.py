@@ -19,7 +19,7 @@ from engagement_pipeline.platform.dynamodb_words import (
     unchanged,
 )
 from engagement_pipeline.platform.dynamodb_writes import Check, Delete, Put, Refused, Update, Write
-from engagement_pipeline.platform.settings import DynamoSettings
+from engagement_pipeline.platform.settings_groups import DynamoSettings
 from engagement_pipeline_tests.aws_server import FaultProxy
 from engagement_pipeline_tests.dynamodb import dynamo_of
 from engagement_pipeline_tests.faults import Fault

@@ -16,7 +16,8 @@ from engagement_pipeline.platform.dynamodb_bulk import BadExportError, exported,
 from engagement_pipeline.platform.dynamodb_tables import ORDERS, USERS
 from engagement_pipeline.platform.dynamodb_values import Item, attributes_of
 from engagement_pipeline.platform.dynamodb_writes import Put
-from engagement_pipeline.platform.settings import DynamoSettings, Settings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import DynamoSettings
 from engagement_pipeline_tests.dynamodb import settings_of
 
 pytestmark = pytest.mark.integration

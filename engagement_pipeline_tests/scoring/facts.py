@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from engagement_pipeline.platform.settings import ScoringSettings
+from engagement_pipeline.platform.settings_groups import ScoringSettings
 from engagement_pipeline.scoring.formula import Population, parameters, scored
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "cdnow" / "orders.csv.gz"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engagement_pipeline.platform.settings import ScoringSettings
+from engagement_pipeline.platform.settings_groups import ScoringSettings
 from engagement_pipeline.scoring.backtest import BacktestError, BacktestReport, backtest, plot
 from engagement_pipeline_tests.scoring.facts import SAMPLE, SETTINGS, load_sample_orders
 

@@ -14,7 +14,8 @@ from engagement_pipeline.delivery import tokens
 from engagement_pipeline.delivery.entries import email_id_for
 from engagement_pipeline.delivery.tables import email_events, emails, suppressions
 from engagement_pipeline.pipeline import Pipeline
-from engagement_pipeline.platform.settings import DeliverySettings, Settings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import DeliverySettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.web.app import create_app
 from engagement_pipeline_tests.conftest import NOW

@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from engagement_pipeline.copywriting.openai.answers import Usage, total
-from engagement_pipeline.platform.settings import CopywritingSettings
+from engagement_pipeline.platform.settings_groups import CopywritingSettings
 
 # Tokens that are answered in a batch cost half: https://platform.openai.com/docs/guides/batch
 BATCH_PRICE: Final = 0.5

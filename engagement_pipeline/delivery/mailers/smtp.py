@@ -11,7 +11,7 @@ from engagement_pipeline.delivery.mailer import Allowance, MailerError, PausedEr
 from engagement_pipeline.delivery.mailers.smtp_connection import DeadConnectionError, SmtpConnection
 from engagement_pipeline.delivery.mailers.smtp_replies import queue_id
 from engagement_pipeline.delivery.message import Message
-from engagement_pipeline.platform.settings import SmtpSettings
+from engagement_pipeline.platform.settings_groups import SmtpSettings
 
 _Result = TypeVar("_Result")
 

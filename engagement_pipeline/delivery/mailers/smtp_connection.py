@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from engagement_pipeline.delivery.mailer import MailerError, PausedError, ThrottledError, TransientError, UncertainError
 from engagement_pipeline.delivery.mailers.smtp_replies import CLOSING, Stage, refusal
-from engagement_pipeline.platform.settings import SmtpSettings
+from engagement_pipeline.platform.settings_groups import SmtpSettings
 
 _QUIT_WITHIN = 2.0
 _HUNG_UP = (

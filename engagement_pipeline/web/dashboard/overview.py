@@ -13,7 +13,7 @@ from engagement_pipeline.metrics.models import (
     Segment,
     UsersByBand,
 )
-from engagement_pipeline.platform.settings import ScoringSettings
+from engagement_pipeline.platform.settings_groups import ScoringSettings
 from engagement_pipeline.web.dashboard import charts, figures
 from engagement_pipeline.web.dashboard.charts import Areas, Histogram, Interval
 from engagement_pipeline.web.dashboard.tiles import Tile

@@ -4,7 +4,7 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from engagement_pipeline.platform.settings import ScoringSettings
+from engagement_pipeline.platform.settings_groups import ScoringSettings
 from engagement_pipeline.scoring.explain import Explanation, Facts, explain
 from engagement_pipeline.scoring.population import published_population
 

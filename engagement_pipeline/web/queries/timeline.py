@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from engagement_pipeline.delivery import statuses
 from engagement_pipeline.delivery.tables import email_events, emails
 from engagement_pipeline.platform.audit import audit_log
-from engagement_pipeline.platform.settings import ScoringSettings
+from engagement_pipeline.platform.settings_groups import ScoringSettings
 from engagement_pipeline.scoring.curve import Point, crossings, score_curve
 from engagement_pipeline.scoring.formula import Population
 from engagement_pipeline.users.aggregates import CountedOrder

@@ -5,7 +5,8 @@ from typing import Any
 from engagement_pipeline.copywriting.brief import Brief
 from engagement_pipeline.copywriting.openai.writer import OpenAICopywriter
 from engagement_pipeline.copywriting.template import TemplateCopywriter
-from engagement_pipeline.platform.settings import CopywritingSettings, Settings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import CopywritingSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.copywriting.samples import brand, brief

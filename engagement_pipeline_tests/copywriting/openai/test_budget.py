@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engagement_pipeline.copywriting.openai.answers import Usage
 from engagement_pipeline.copywriting.openai.budget import Budget
-from engagement_pipeline.platform.settings import CopywritingSettings
+from engagement_pipeline.platform.settings_groups import CopywritingSettings
 
 
 def budget(**settings: float) -> Budget:

@@ -12,7 +12,8 @@ from engagement_pipeline.copywriting.copy import Copy
 from engagement_pipeline.copywriting.tables import copy_texts
 from engagement_pipeline.copywriting.validation import validate
 from engagement_pipeline.delivery.drafts import DraftReport, write_drafts
-from engagement_pipeline.platform.settings import GateSettings, ScoringSettings, Settings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import GateSettings, ScoringSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.scoring.scores import rescore
 from engagement_pipeline.users.mirror import pull

@@ -11,7 +11,7 @@ import pytest
 from engagement_pipeline.delivery.mailer import Receipt
 from engagement_pipeline.delivery.message import Message
 from engagement_pipeline.delivery.outbox import OutboxMailer
-from engagement_pipeline.platform.settings import DynamoSettings
+from engagement_pipeline.platform.settings_groups import DynamoSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import Parts, outbox_ids, silent_user

@@ -13,7 +13,7 @@ from engagement_pipeline.delivery.ledger import Ledger
 from engagement_pipeline.platform.dynamodb import Dynamo, UnavailableError
 from engagement_pipeline.platform.dynamodb_tables import USERS
 from engagement_pipeline.platform.dynamodb_writes import Delete, Put, Refused, Update
-from engagement_pipeline.platform.settings import DynamoSettings
+from engagement_pipeline.platform.settings_groups import DynamoSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import CAMPAIGN, Parts

@@ -17,7 +17,7 @@ from engagement_pipeline.platform.dynamodb_tables import EMAILS, Table
 from engagement_pipeline.platform.dynamodb_values import Item
 from engagement_pipeline.platform.dynamodb_words import Condition
 from engagement_pipeline.platform.dynamodb_writes import Delete, Put, Refused, Update, Write
-from engagement_pipeline.platform.settings import DynamoSettings
+from engagement_pipeline.platform.settings_groups import DynamoSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import CAMPAIGN, Parts, outbox_ids, silent_user

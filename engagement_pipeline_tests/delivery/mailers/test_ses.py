@@ -18,7 +18,8 @@ from engagement_pipeline.delivery.mailer import (
 )
 from engagement_pipeline.delivery.mailers import ses
 from engagement_pipeline.delivery.mailers.ses import SesMailer
-from engagement_pipeline.platform.settings import SesSettings, Settings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import SesSettings
 from engagement_pipeline_tests.aws_server import REGION, FaultProxy, sent_through_ses
 from engagement_pipeline_tests.delivery.mailers.messages import assert_is_whole, message
 from engagement_pipeline_tests.faults import Fault

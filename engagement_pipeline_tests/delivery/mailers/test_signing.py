@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engagement_pipeline.delivery.mailers.signing import DkimSigner, SigningKeyError
 from engagement_pipeline.delivery.mailers.smtp import SmtpMailer
-from engagement_pipeline.platform.settings import SmtpSettings
+from engagement_pipeline.platform.settings_groups import SmtpSettings
 from engagement_pipeline_tests.delivery.mailers.messages import assert_is_whole, message
 from engagement_pipeline_tests.smtp_server import SmtpServer
 

@@ -24,7 +24,7 @@ from engagement_pipeline.delivery.mailer import (
 from engagement_pipeline.delivery.mailers import smtp_connection
 from engagement_pipeline.delivery.mailers.smtp import SmtpMailer
 from engagement_pipeline.delivery.mailers.smtp_connection import _stuffed
-from engagement_pipeline.platform.settings import SmtpSettings
+from engagement_pipeline.platform.settings_groups import SmtpSettings
 from engagement_pipeline_tests.delivery.mailers.messages import assert_is_whole, message
 from engagement_pipeline_tests.faults import Fault
 from engagement_pipeline_tests.smtp_server import PASSWORD, USER, SmtpServer

@@ -9,7 +9,7 @@ import pytest
 from engagement_pipeline.platform.dynamodb import Dynamo, UnavailableError
 from engagement_pipeline.platform.dynamodb_tables import ORDER_OWNERS, ORDERS, USERS
 from engagement_pipeline.platform.dynamodb_writes import Put, Update
-from engagement_pipeline.platform.settings import DynamoSettings
+from engagement_pipeline.platform.settings_groups import DynamoSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.addresses import address_key
 from engagement_pipeline.users.dynamodb.attributes import touched

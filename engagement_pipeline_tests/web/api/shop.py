@@ -10,7 +10,8 @@ from fastapi.testclient import TestClient
 from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform import published
-from engagement_pipeline.platform.settings import DeliverySettings, Settings, WebSettings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import DeliverySettings, WebSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.scoring.tables import scores
 from engagement_pipeline.web.app import create_app

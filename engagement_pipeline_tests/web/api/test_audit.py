@@ -98,4 +98,7 @@ def test_nothing_but_erasing_changes_an_entry() -> None:
     for path in source.rglob("*.py"):
         for verb, found in touching.items():
             found += [path.name] * path.read_text(encoding="utf-8").count(f"sa.{verb}(audit_log)")
-    assert {verb: sorted(found) for verb, found in touching.items()} == {"update": ["audit.py", "audit_rows.py"], "delete": []}
+    assert {verb: sorted(found) for verb, found in touching.items()} == {
+        "update": ["audit.py", "audit_rows.py"],
+        "delete": [],
+    }

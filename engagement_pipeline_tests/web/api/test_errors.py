@@ -13,7 +13,7 @@ from httpx2 import Response
 from engagement_pipeline.delivery import suppressions
 from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.migrations import upgrade
-from engagement_pipeline.platform.settings import WebSettings
+from engagement_pipeline.platform.settings_groups import WebSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.web.api.problems import KINDS, MEDIA_TYPE
 from engagement_pipeline_tests.web.api.shop import Shop

@@ -17,7 +17,8 @@ from engagement_pipeline.migrations import upgrade
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform import published, run_marks
 from engagement_pipeline.platform.audit import audit_log
-from engagement_pipeline.platform.settings import GateSettings, Settings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import GateSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.scoring.tables import scores
 from engagement_pipeline.users.store import Touches, record_touches

@@ -10,7 +10,8 @@ from engagement_pipeline.delivery.events import Event
 from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform.audit import AuditEntry, record
-from engagement_pipeline.platform.settings import DeliverySettings, Settings
+from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings_groups import DeliverySettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.scoring.formula import Population
 from engagement_pipeline.users.models import OrderStatus

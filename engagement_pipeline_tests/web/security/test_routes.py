@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from starlette.types import Message
 
 from engagement_pipeline.migrations import upgrade
-from engagement_pipeline.platform.settings import WebSettings
+from engagement_pipeline.platform.settings_groups import WebSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.web.security import tokens
 from engagement_pipeline.web.security.requests import MOST_BYTES, MOST_BYTES_OF_A_BATCH

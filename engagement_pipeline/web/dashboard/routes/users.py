@@ -7,7 +7,7 @@ from typing import Any, Final, get_args
 
 from fastapi import APIRouter, Response
 
-from engagement_pipeline.platform.settings import ScoringSettings
+from engagement_pipeline.platform.settings_groups import ScoringSettings
 from engagement_pipeline.scoring.curve import Point, thinned
 from engagement_pipeline.scoring.population import published_population
 from engagement_pipeline.scoring.shown import shown
