@@ -89,7 +89,7 @@ def check_everybody_got_one(parts: Parts, outbox: Path) -> None:
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("kills", [6, pytest.param(50, marks=soak)])
+@pytest.mark.parametrize("kills", [3, pytest.param(50, marks=soak)])
 def test_killed_senders_neither_repeat_nor_forget(parts: Parts, tmp_path: Path, kills: int) -> None:
     outbox = tmp_path / "outbox"
     kill_senders(parts, f"outbox:{outbox}", kills * 40, kills, OUTBOX_POINTS)
@@ -117,7 +117,7 @@ def check_the_books(parts: Parts, emails: int, taken: list[str], in_doubt: int) 
 
 @pytest.mark.integration
 @pytest.mark.parametrize(
-    ("emails", "kills", "lanes"), [(300, 6, 1), (300, 4, 4), pytest.param(10_000, 100, 1, marks=soak)]
+    ("emails", "kills", "lanes"), [(150, 3, 1), (150, 3, 4), pytest.param(10_000, 100, 1, marks=soak)]
 )
 def test_killed_while_sending_by_smtp(
     parts: Parts, smtp_server: SmtpServer, emails: int, kills: int, lanes: int
@@ -128,7 +128,7 @@ def test_killed_while_sending_by_smtp(
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize(("emails", "kills"), [(300, 6), pytest.param(10_000, 100, marks=soak)])
+@pytest.mark.parametrize(("emails", "kills"), [(150, 3), pytest.param(10_000, 100, marks=soak)])
 def test_killed_while_sending_by_ses(ministack: str, parts: Parts, emails: int, kills: int) -> None:
     import boto3
 

@@ -1,8 +1,9 @@
-"""The pace that a provider allows is kept, and used, whatever its server does meanwhile."""
+"""The pace that a provider allows is kept, used and shared, whatever its server does meanwhile."""
 
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -129,3 +130,29 @@ def test_a_server_that_answers_slowly(database: Database, smtp_server: SmtpServe
         return witness
 
     keeps_the_pace(run, allowed=40, lanes=16)
+
+
+def test_senders_share_the_quota(database: Database, fault_proxy: FaultProxy) -> None:
+    ses_allows(fault_proxy, per_second=200, left=40)
+    parts = queue(database, 100)
+    reports = run_senders(database, f"ses:{fault_proxy.url}", 4, lanes=3)
+    assert check_books(parts, ses_taken(fault_proxy)) == {"sent": 40, "queued": 60}
+    # Who came too late to find any row has not been held back.
+    assert {report.held_back for report in reports} - {None} == {"the provider's quota for 24 hours is used up"}
+    assert {row.attempts for row in parts.rows().values() if row.status == "queued"} == {0}
+
+
+def test_senders_share_the_cap_of_a_new_domain(database: Database, smtp_server: SmtpServer) -> None:
+    per_second = None if database.is_sqlite else 500
+    Witness(smtp_server.faults, "MAIL", lambda chance: Fault(reply="454 4.7.0 Slow") if chance.random() < 0.1 else None)
+    parts = queue(database, 130)
+    place = f"smtp:{smtp_server.port}"
+    reports = run_senders(database, place, 2, lanes=4, per_second=per_second, warming_up=True)
+    assert check_books(parts, smtp_taken(smtp_server)) == {"sent": 100, "queued": 30}
+    assert "the day's limit of 100 e-mails is reached" in {report.held_back for report in reports}
+    assert {report.stopped for report in reports} == {None}
+    [report] = run_senders(database, place, 1, lanes=4, per_day=110, later=timedelta(minutes=1))
+    assert (report.sent, report.waiting) == (10, 20)
+    assert report.held_back == "the day's limit of 110 e-mails is reached"
+    [report] = run_senders(database, place, 1, lanes=4, per_day=110, later=timedelta(days=1))
+    assert (report.sent, report.waiting, report.held_back) == (20, 0, None), "another day, another hundred"

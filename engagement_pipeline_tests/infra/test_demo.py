@@ -10,7 +10,8 @@ import pytest
 from engagement_pipeline.platform.settings import PROJECT_ROOT
 from engagement_pipeline_tests.aws_server import MINISTACK
 
-pytestmark = pytest.mark.integration
+# What it shows is tried part by part in `changes/test_path.py`; the whole takes a minute.
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
 
 
 def test_an_item_leads_to_an_email_and_a_bounce_to_a_suppressed_address(templates: Path, tmp_path: Path) -> None:
