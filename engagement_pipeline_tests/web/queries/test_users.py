@@ -10,6 +10,7 @@ from engagement_pipeline.scoring.tables import scores
 from engagement_pipeline.web.queries.cursors import Position
 from engagement_pipeline.web.queries.users import Sort, UserFilters, list_users, user_detail
 from engagement_pipeline_tests.conftest import NOW
+from engagement_pipeline_tests.plans import plans_of
 from engagement_pipeline_tests.users.builders import SECRET, store_of, user
 
 PEOPLE = {
@@ -149,30 +150,7 @@ def test_detail(people: Database) -> None:
     ],
 )
 def test_no_page_sorts_or_reads_a_table_whole(people: Database, filters: UserFilters, index: str) -> None:
-    if not people.is_sqlite:
-        pytest.skip("a table of six rows is read whole by PostgreSQL")
     plans = plans_of(people, lambda connection: list_users(connection, filters, 2, None, SECRET))
     assert any(index in plan for plan in plans), plans
     assert not any("TEMP B-TREE" in plan for plan in plans), plans
     assert not any(plan in ("SCAN users", "SCAN scores") for plan in plans), plans
-
-
-def plans_of(database: Database, read: object) -> list[str]:
-    """How SQLite goes about what is read."""
-    said: list[tuple[str, object]] = []
-
-    def on_execute(_con: object, cursor: object, statement: str, parameters: object, *_: object) -> None:
-        if statement.startswith(("SELECT", "WITH")):
-            said.append((statement, parameters))
-
-    sa.event.listen(database.engine, "before_cursor_execute", on_execute)
-    with database.read() as connection:
-        assert callable(read)
-        read(connection)
-    sa.event.remove(database.engine, "before_cursor_execute", on_execute)
-    with database.read() as connection:
-        return [
-            str(row[3])
-            for statement, parameters in said
-            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)  # type: ignore[arg-type]
-        ]
