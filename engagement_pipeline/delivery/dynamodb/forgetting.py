@@ -5,7 +5,7 @@ from datetime import datetime
 
 from engagement_pipeline.delivery.anonymous import Pseudonyms
 from engagement_pipeline.delivery.dynamodb import addresses
-from engagement_pipeline.delivery.dynamodb.items import EARLIER_TEXTS, item_of, stored_email
+from engagement_pipeline.delivery.dynamodb.items import EARLIER_FACTS, BadEmailError, item_of, stored_email
 from engagement_pipeline.platform.dynamodb import Dynamo
 from engagement_pipeline.platform.dynamodb_tables import ADDRESSES, EMAILS
 from engagement_pipeline.platform.dynamodb_values import Item
@@ -17,14 +17,13 @@ _PLACE = ("userId", "status", "sentAt", "claimedBy", "updatedAt")
 
 
 def forget_email(dynamo: Dynamo, former: str, user_id: str, names: Pseudonyms, now: datetime) -> None:
-    """Put a row of a user under its new id."""
+    """Put a row of a user under its new id; of what cannot be read nothing counts, and nothing stays."""
     for _ in dynamo.tries("a row was moved again and again", _TRIES):
         item = dynamo.get(EMAILS, former)
         if item is None or item.get("userId") != user_id:
             break
-        renamed = _renamed(item, names, now)
         delete = Delete(EMAILS, (former,), unchanged(item, _PLACE))
-        if not dynamo.transact([delete, Put(EMAILS, renamed, absent("emailId"))]):
+        if not dynamo.transact([delete, *_renaming(item, names, now)]):
             break
 
 
@@ -39,10 +38,15 @@ def forget_address(dynamo: Dynamo, address_key: str, email_ids: Collection[str])
             break
 
 
-def _renamed(item: Item, names: Pseudonyms, now: datetime) -> Item:
-    row = stored_email(item)
-    if "campaign" not in item:
-        # An earlier row stays one, but for what it says.
-        kept = {name: value for name, value in item.items() if name not in EARLIER_TEXTS}
-        return {**kept, "emailId": names.email_id(row.email_id), "userId": names.user_id}
-    return item_of(names.renamed(row, now))
+def _renaming(item: Item, names: Pseudonyms, now: datetime) -> list[Put]:
+    try:
+        row = stored_email(item)
+    except BadEmailError:
+        return []
+    if "campaign" in item:
+        renamed = item_of(names.renamed(row, now))
+    else:
+        # An earlier row stays one.
+        kept: Item = {name: item[name] for name in EARLIER_FACTS if name in item}
+        renamed = {**kept, "emailId": names.email_id(row.email_id), "userId": names.user_id}
+    return [Put(EMAILS, renamed, absent("emailId"))]

@@ -28,8 +28,8 @@ _EARLIER_STATUS: Final[dict[str, Status]] = {
     "CLICKED": "clicked",
     "FAILED": "failed",
 }
-# What they say, by name perhaps.
-EARLIER_TEXTS: Final = ("subject", "content")
+# What they are read by, and what may be known of them since; all else may name a person.
+EARLIER_FACTS: Final = ("status", "generatedAt", "sentAt", "updatedAt", "engagementScoreAtTime", "providerMessageId")
 
 # The partition of rows of which nobody can tell whether they were sent; no campaign has this name.
 UNKNOWN: Final = "#unknown"

@@ -179,12 +179,13 @@ class DynamoLedger(DynamoSending):
         each(lambda email_id: self._rows.change(email_id, lambda row: moves.skipped(row, reason, now)), ids)
 
     def anonymise(self, user_id: str, names: Pseudonyms, now: datetime) -> int:
-        rows = self.emails_of(user_id)
+        ids = self._rows.ids_of(user_id)
+        rows = [row for row in self._rows.get(ids).values() if row.user_id == user_id]
         # Rows last: as long as one is left, it is known which addresses there are.
         for address_key in {row.address_key for row in rows if row.address_key}:
-            forget_address(self._dynamo, address_key, {row.email_id for row in rows})
-        for row in rows:
-            forget_email(self._dynamo, row.email_id, user_id, names, now)
+            forget_address(self._dynamo, address_key, set(ids))
+        for email_id in ids:
+            forget_email(self._dynamo, email_id, user_id, names, now)
         return len(rows)
 
     def _rejected(self, campaign: str) -> set[str]:

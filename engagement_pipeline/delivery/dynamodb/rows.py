@@ -53,12 +53,16 @@ class Rows:
             user_ids: whose.
             known: rows that there are: the index, which lags behind, may not have those just written.
         """
-        listed = each(lambda user_id: self._ids(equals("userId", user_id), "user"), list(user_ids))
+        listed = each(self.ids_of, list(user_ids))
         ids = {email_id for found in listed for email_id in found} | {row.email_id for row in known}
         rows: dict[str, list[StoredEmail]] = defaultdict(list)
         for row in self.get(ids).values():
             rows[row.user_id].append(row)
         return rows
+
+    def ids_of(self, user_id: str) -> list[str]:
+        """Return the ids of a user's rows, and of what lies among them and is none; the index may lag behind."""
+        return self._ids(equals("userId", user_id), "user")
 
     def named(self, provider_message_id: str) -> str | None:
         """Return our id of what the provider calls by this name."""
