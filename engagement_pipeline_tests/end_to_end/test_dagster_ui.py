@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+import psutil
 import pytest
 
 from engagement_pipeline.cli.dagster_home import prepare
@@ -180,12 +181,9 @@ def test_whoever_is_written_to_on_request_gets_it_within_seconds(page: Any, pipe
 
 def test_runs_give_way_to_whoever_looks_at_a_page(served: tuple[str, int]) -> None:
     _, pid = served
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    if not children.exists():
-        pytest.skip("this system does not tell who started a process")
-    started = {child: Path(f"/proc/{child}/cmdline").read_bytes() for child in children.read_text().split()}
-    runs = [int(child) for child, command in started.items() if b"dagster" in command]
-    (web,) = (int(child) for child, command in started.items() if b"--until-closed" in command)
+    started = {child.pid: " ".join(child.cmdline()) for child in psutil.Process(pid).children()}
+    runs = [child for child, command in started.items() if "dagster" in command]
+    (web,) = (child for child, command in started.items() if "--until-closed" in command)
     assert runs
     assert {os.getpriority(os.PRIO_PROCESS, child) for child in (pid, *runs)} == {NICENESS}
     assert os.getpriority(os.PRIO_PROCESS, web) == os.getpriority(os.PRIO_PROCESS, 0)
