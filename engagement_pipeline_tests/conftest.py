@@ -18,6 +18,7 @@ pytest_plugins = [
     "engagement_pipeline_tests.servers",
     "engagement_pipeline_tests.dynamodb",
     "engagement_pipeline_tests.microburst",
+    "engagement_pipeline_tests.browsers",
     "engagement_pipeline_tests.side_by_side",
 ]
 

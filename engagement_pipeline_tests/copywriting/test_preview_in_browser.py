@@ -1,6 +1,5 @@
 """The preview's page in a real browser: all of it shows, at any width, and nothing of it runs or asks for anything."""
 
-import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from engagement_pipeline.copywriting.facts import facts_of
 from engagement_pipeline.copywriting.openai.prompt import Prompt
@@ -16,24 +15,10 @@ from engagement_pipeline.copywriting.preview import Preview, preview_page
 from engagement_pipeline.copywriting.render import Links, Recipient, Renderer
 from engagement_pipeline_tests.copywriting.samples import brand, brief, copy
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-pytestmark = [
-    pytest.mark.integration,
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
-]
+pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
 BRAND = brand()
 HOSTILE = '</pre></iframe><script>document.title = "run"</script><img src="x.gif" onerror="alert(1)">'
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 class Listener(BaseHTTPRequestHandler):

@@ -1,13 +1,11 @@
 """The e-mail as a real browser shows it, out of the file that a mail program would open."""
 
-import shutil
-from collections.abc import Iterator
 from email import policy
 from email.parser import BytesParser
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from engagement_pipeline.copywriting.brand import Palette
 from engagement_pipeline.copywriting.colours import READABLE_CONTRAST, contrast
@@ -20,13 +18,7 @@ from engagement_pipeline.delivery.tracking import links_for
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.copywriting.samples import brand, brief
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-pytestmark = [
-    pytest.mark.integration,
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
-]
+pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
 BRAND = brand()
 EMAIL_ID = email_id_for("u1", "win-back", 1)
@@ -55,14 +47,6 @@ TEXTS = """() => {
     }
     return found;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

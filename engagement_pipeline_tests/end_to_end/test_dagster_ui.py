@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -25,11 +24,7 @@ from engagement_pipeline.platform.settings import Settings
 from engagement_pipeline.platform.settings_groups import GateSettings
 from engagement_pipeline_tests.defs.conftest import silent_user
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
-]
+pytestmark = pytest.mark.browser
 PATIENCE_SECONDS = 60
 
 
@@ -93,16 +88,11 @@ def address(served: tuple[str, int]) -> str:
 
 
 @pytest.fixture
-def page(address: str) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        page = browser.new_page(base_url=address, viewport={"width": 1500, "height": 1000})
-        page.set_default_timeout(PATIENCE_SECONDS * 1000)
-        yield page
-        browser.close()
+def page(address: str, browser: Any) -> Iterator[Any]:
+    page = browser.new_page(base_url=address, viewport={"width": 1500, "height": 1000})
+    page.set_default_timeout(PATIENCE_SECONDS * 1000)
+    yield page
+    page.close()
 
 
 def is_open(port: int) -> bool:

@@ -1,11 +1,10 @@
 """The unsubscribe page as a person meets it: a real browser at the real server."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
 from engagement_pipeline.copywriting.colours import READABLE_CONTRAST, contrast
 from engagement_pipeline.migrations import upgrade
@@ -15,23 +14,9 @@ from engagement_pipeline_tests.copywriting.test_render_in_browser import TEXTS, 
 from engagement_pipeline_tests.web.conftest import Shop
 from engagement_pipeline_tests.web.server import Server, running
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-pytestmark = [
-    pytest.mark.integration,
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
-]
+pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
 BRAND = brand()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

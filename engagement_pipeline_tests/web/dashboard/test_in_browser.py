@@ -1,13 +1,12 @@
 """The dashboard as people meet it: readable, usable by keyboard, quiet, and a marketer's day from end to end."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fastapi.routing import APIRoute
-from playwright.sync_api import Browser, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Route, expect
 
 from engagement_pipeline.delivery import suppressions
 from engagement_pipeline.pipeline import Pipeline
@@ -20,13 +19,7 @@ from engagement_pipeline_tests.web.dashboard.conftest import Desk, empty_store
 from engagement_pipeline_tests.web.dashboard.test_overview import publish
 from engagement_pipeline_tests.web.server import Server, running
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-pytestmark = [
-    pytest.mark.integration,
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
-]
+pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
 KEY = address_key("complained@example.com", SECRET)
 PAGES = (
@@ -49,14 +42,6 @@ PAGES = (
 )
 # What is no page of its own: files, and the e-mail within its frame.
 NO_PAGES = ("/users/export/", "/suppressions/export", "/emails/preview/", "/static/")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
