@@ -122,7 +122,7 @@ class _Consumer:
 
     def take(self, messages: Sequence[Message], now: datetime) -> ConsumerReport:
         known, poison = self._read(messages)
-        faults = [fault for each in known if (fault := self._items.faults(each.reading.event, now)) is not None]
+        faults = self._items.faults([each.reading.event for each in known], now)
         try:
             applied = self._write(known, poison, faults, now)
         except NOT_STORABLE:
@@ -143,11 +143,18 @@ class _Consumer:
             except BadChangeError as error:
                 poison.append(_Poison(message, error))
         known: list[_Known] = []
+        unreadable: list[tuple[ChangeEvent, _Poison]] = []
         for message, event in self._with_items(events):
             try:
                 known.append(_Known(message, self._items.read(event)))
             except BadChangeError as error:
-                poison.append(_Poison(message, error))
+                unreadable.append((event, _Poison(message, error)))
+        there = self._items.there([event for event, _ in unreadable])
+        for event, bad in unreadable:
+            if event.key in there:
+                poison.append(bad)
+            else:
+                known.append(_Known(bad.message, Reading(event, None)))
         return known, poison
 
     def _with_items(self, events: Sequence[tuple[Message, ChangeEvent]]) -> Sequence[tuple[Message, ChangeEvent]]:

@@ -121,15 +121,16 @@ class _Loader:
     def _take(self, entity: Entity, items: Sequence[Item], begun: datetime | None) -> LoadReport:
         now = self._now()
         readings: list[Reading[Any]] = []
-        faults: list[Reject] = []
+        unreadable: list[tuple[ChangeEvent, Reject]] = []
         for item in items:
             event = _event(entity, item, now)
             try:
                 readings.append(self._items.read(event))
             except BadChangeError as error:
-                faults.append(self._reject(event, error))
-            else:
-                faults += [fault for fault in [self._items.faults(event, now)] if fault is not None]
+                unreadable.append((event, self._reject(event, error)))
+        there = self._items.there([event for event, _ in unreadable])
+        faults = [reject for event, reject in unreadable if event.key in there]
+        faults += self._items.faults([reading.event for reading in readings], now)
         try:
             written = self._write(readings, now, begun)
         except NOT_STORABLE:

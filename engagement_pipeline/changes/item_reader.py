@@ -17,6 +17,7 @@ from engagement_pipeline.changes.email_rows import EmailColumns
 from engagement_pipeline.changes.events import BadChangeError, ChangeEvent, Entity, Item
 from engagement_pipeline.changes.fitting import fits, misfit
 from engagement_pipeline.changes.reading import Reading
+from engagement_pipeline.changes.sequences import ItemKey
 from engagement_pipeline.delivery.dynamodb.items import BadEmailError, columns_of
 from engagement_pipeline.delivery.suppressions import Suppression
 from engagement_pipeline.delivery.tables import emails, suppressions
@@ -75,7 +76,7 @@ class ItemReader:
         return connect(self._settings)
 
     def look_up(self, events: Collection[ChangeEvent]) -> list[ChangeEvent]:
-        """Return events that were too large, with their items as they are now; deleted where there is none any more.
+        """Return events with their items as they are now; deleted where there is none any more.
 
         Raises:
             UnavailableError: DynamoDB does not answer.
@@ -86,6 +87,13 @@ class ItemReader:
             for item in self._tables.get_many(table, keys):
                 found[table, tuple(item[name] for name in table.key.attributes)] = item
         return [_with(event, found.get((TABLES[event.entity], _key(event)))) for event in events]
+
+    def there(self, events: Collection[ChangeEvent]) -> set[ItemKey]:
+        """Return which of the items that events speak of there are now.
+
+        Of one that is gone nothing is to be mended, and nothing may be recorded: it may be somebody who was erased.
+        """
+        return {event.key for event in self.look_up(events) if event.new is not None}
 
     def orders_now(self, keys: Collection[tuple[str, str]]) -> Sequence[Order]:
         """Return those of these orders, by user and id, that there are now; of one id the one that is written last."""
@@ -117,13 +125,21 @@ class ItemReader:
             # Its text could quote what the item holds.
             raise BadChangeError("new", "bad_item", f"cannot be read ({type(error).__name__})") from None
 
-    def faults(self, event: ChangeEvent, now: datetime) -> Reject | None:
-        """Return what is wrong with an item that is no proper user or order, unless it was so before.
+    def faults(self, events: Collection[ChangeEvent], now: datetime) -> list[Reject]:
+        """Return what is wrong with items that are there and no proper users or orders, unless it was so before.
 
         Args:
-            event: says what the item is and was.
+            events: say what the items are and were.
             now: moments more than a day after it are no proper ones.
+
+        Raises:
+            UnavailableError: DynamoDB does not answer.
         """
+        faulty = [(event, reject) for event in events if (reject := self._reject(event, now)) is not None]
+        there = self.there([event for event, _ in faulty])
+        return [reject for event, reject in faulty if event.key in there]
+
+    def _reject(self, event: ChangeEvent, now: datetime) -> Reject | None:
         found = self._faults(event.entity, event.new, now)
         if found is None or (event.old is not None and str(self._faults(event.entity, event.old, now)) == str(found)):
             return None
@@ -211,7 +227,7 @@ def _key(event: ChangeEvent) -> tuple[str, ...]:
 
 def _with(event: ChangeEvent, item: Item | None) -> ChangeEvent:
     if item is None:
-        return event.model_copy(update={"operation": "deleted", "fetch": False})
+        return event.model_copy(update={"operation": "deleted", "new": None, "fetch": False})
     # As it would have come in an event: JSON has no sets.
     new = {name: sorted(value, key=str) if isinstance(value, set) else value for name, value in item.items()}
     return event.model_copy(update={"new": new, "fetch": False})

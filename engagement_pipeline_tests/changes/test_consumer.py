@@ -14,7 +14,7 @@ from engagement_pipeline.changes.events import parse
 from engagement_pipeline.changes.queue import ChangeQueue
 from engagement_pipeline.changes.read_model import ReadModel
 from engagement_pipeline.platform import change_claims
-from engagement_pipeline.platform.dynamodb_tables import ORDERS, USERS
+from engagement_pipeline.platform.dynamodb_tables import EMAILS, ORDERS, USERS
 from engagement_pipeline.platform.dynamodb_writes import Delete, Put
 from engagement_pipeline.platform.settings_groups import DynamoSettings
 from engagement_pipeline.platform.sql import Database
@@ -91,6 +91,8 @@ def test_poison_is_recorded_and_buried_and_the_rest_goes_on(
         event(tables, new={**email_item("e1", "u1"), "reason": {"jane@example.com": 1}}),
         event(tables, entity="user", entity_id="u" * 200, new=user_item("u" * 200)),
     ]
+    cloud.dynamo.write(Put(EMAILS, email_item("e1", "u2")))
+    cloud.dynamo.write(Put(USERS, user_item("u" * 200)))
     cloud.put(*bad[:4], good, *bad[4:])
     with caplog.at_level(logging.INFO, logger="engagement_pipeline"):
         assert cloud.consume(database) == ConsumerReport(taken=1, applied=1, set_aside=len(bad))
@@ -121,8 +123,10 @@ def test_poison_is_recorded_and_buried_and_the_rest_goes_on(
 def test_a_bad_record_of_the_table_is_recorded_and_read_as_far_as_it_can_be(
     cloud: Cloud, database: Database, tables: Tables
 ) -> None:
-    bad = user_item("u1", email="no address", orderCount="three")
-    cloud.put(tables.put("user", bad), tables.put("order", order_item("o1", "u1", status="lost")))
+    bad, lost = user_item("u1", email="no address", orderCount="three"), order_item("o1", "u1", status="lost")
+    cloud.dynamo.write(Put(USERS, bad))
+    cloud.dynamo.write(Put(ORDERS, lost))
+    cloud.put(tables.put("user", bad), tables.put("order", lost))
     assert cloud.consume(database) == ConsumerReport(taken=2, applied=2, rejected=2)
     # Another change of the same record says nothing new.
     cloud.put(tables.put("user", {**bad, "name": "Jane"}))
@@ -132,6 +136,15 @@ def test_a_bad_record_of_the_table_is_recorded_and_read_as_far_as_it_can_be(
     assert {row[1] for row in rejected(database)} == set(map(cloud.dynamo.called, (USERS, ORDERS)))
     [user] = state(database)["users"].values()
     assert (user.user_id, user.email, user.order_count) == ("u1", None, 0)
+
+
+def test_nothing_is_kept_of_what_is_gone_by_now(cloud: Cloud, database: Database, tables: Tables) -> None:
+    # Who was erased while changes waited would be in the records for ever.
+    cloud.put(tables.put("user", user_item("u1", email="no address")))
+    cloud.put(tables.put("email", email_item("e1", "u1", decidedAt="one day")))
+    assert cloud.consume(database) == ConsumerReport(taken=2, applied=2)
+    assert rejected(database) == []
+    assert cloud.buried() == []
 
 
 def test_what_the_store_cannot_hold_is_poison_alone(cloud: Cloud, database: Database, tables: Tables) -> None:

@@ -168,10 +168,18 @@ def test_items_that_are_none_are_recorded_and_the_rest_is_loaded(
     assert again == done
 
 
-def test_a_table_is_loaded_from_its_export(settings: Settings, database: Database) -> None:
-    location = write_export(settings, [[user_item("u1")], [user_item("u2"), user_item("u3", email="nobody")]])
+def test_a_table_is_loaded_from_its_export(dynamo: Dynamo, settings: Settings, database: Database) -> None:
+    nobody = user_item("u3", email="nobody")
+    dynamo.write(Put(USERS, nobody))
+    location = write_export(settings, [[user_item("u1")], [user_item("u2"), nobody]])
     assert load(settings, database, lambda: NOW, {"user": location}) == {"user": LoadReport(3, 3, 1)}
     assert SqlUserStore(database, SECRET).known_user_ids(["u1", "u2", "u3"]) == {"u1", "u2", "u3"}
+
+
+def test_nothing_is_kept_of_who_is_gone_since_the_export(settings: Settings, database: Database) -> None:
+    location = write_export(settings, [[user_item("u1", email="nobody")]])
+    assert load(settings, database, lambda: NOW, {"user": location})["user"].rejected == 0
+    assert rows(database, rejected_records.c.entity) == []
 
 
 def test_without_tables_there_is_nothing_to_load(database: Database) -> None:
