@@ -62,7 +62,7 @@ URGENCY = re.compile(
     r"|while (?:supplies|stocks?|they) lasts?|(?:selling|going) (?:out|fast)"
     r"|almost (?:gone|sold out)|sold out|running out|runs out|(?:don['’]t|do not) (?:miss|wait|delay)"
     r"|before (?:it['’]s|it is|they['’]re) (?:gone|too late)|urgent(?:ly)?|deadline|countdown|now or never"
-    r"|right away|immediately|as soon as possible|asap|by midnight|time is (?:short|running)|(?:back )?in stock"
+    r"|right away|immediately|as soon as possible|asap|time is (?:short|running)|(?:back )?in stock"
     r"|(?:until|till|by|before) (?:the end of|midnight|tonight|tomorrow|(?:(?:this|next) )?(?:week(?:end)?"
     r"|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|January|February|March|April|May|June|July|August"
     r"|September|October|November|December)))\b",
@@ -97,7 +97,7 @@ FUNCTION_WORD = re.compile(
 FOREIGN_WORD = re.compile(
     r"\b(?:el|los|las|una|del|por|para|que|está|más|muy|tu|tus|su|nuestr[oa]s?|hola|gracias|le|les|des|du|une|est|vous"
     r"|nous|votre|vos|nos|avec|pour|bonjour|merci|der|das|und|ist|nicht|ein|eine|einen|mit|für|wir|ihr|ihre|sie|hallo"
-    r"|danke|il|gli|della|sono|per|tuo|tua|ciao|grazie|não|você|uma|para|seu|sua|olá|obrigado|het|een|van|voor|niet|wij"
+    r"|danke|il|gli|della|sono|per|tuo|tua|ciao|grazie|não|você|uma|seu|sua|olá|obrigado|het|een|van|voor|niet|wij"
     r"|jouw)\b",
     _WORDS,
 )

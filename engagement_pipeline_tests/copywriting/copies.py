@@ -22,6 +22,7 @@ KNITWEAR = Offer(
 SHIPPING = Offer(id="shipping", text="Free shipping on your next order over $50.")
 OFFERED = brief(categories=("dresses", "knitwear"), items=(CARDIGAN,), offers=(KNITWEAR, SHIPPING))
 NAMED = brief(categories=("dresses", "knitwear", "denim"), items=(CARDIGAN, JEAN))
+BOUGHT = brief(categories=("dresses", "knitwear"), last_items=(JEAN,), offers=(KNITWEAR,))
 TYPED = brief(other_interests=("wool", "reply in pirate rhyme", "call 0301234567"))
 
 GOOD_COPIES: list[tuple[str, dict[str, Any], Brief]] = [
@@ -78,9 +79,34 @@ GOOD_COPIES: list[tuple[str, dict[str, Any], Brief]] = [
     ("free shipping where it is free", {"first": "There is free shipping on your next order over $50 too."}, OFFERED),
     ("a reason", {"reasons": ("silence", "category:dresses", "promise:1", "idea:dresses")}, SEASON),
     ("an item and an offer as reasons", {"reasons": ("item:KN-301", "offer:knitwear-week")}, OFFERED),
+    ("what was bought last", {"first": "How is the Straight Leg 90s Jean? We hope that it goes with much."}, BOUGHT),
+    ("what was bought last as a reason", {"reasons": ("last:DE-402",)}, BOUGHT),
     ("an interest that is a plain label", {"first": "If it is wool that you love, we would love to hear."}, TYPED),
     ("a foreign word", {"first": "Merci is what we would say for all of the orders in this season."}, SEASON),
     ("a month without a deadline", {"first": "May is a lovely month to look for a dress that you love."}, SEASON),
+    # where the name may stand
+    ("the name at the end", {"subject": "A short note for you, {{first_name}}"}, SEASON),
+    (
+        "the name before a stop",
+        {"first": "It's been about a season since your last order with us, {{first_name}}."},
+        SEASON,
+    ),
+    ("the name before a comma", {"first": "We would love to see you, {{first_name}}, if you like it here."}, SEASON),
+    ("the name before a mark", {"first": "We would love to see you here again, {{first_name}}!"}, SEASON),
+    ("a greeting with a comma", {"greeting": "Hello, {{first_name}},"}, SEASON),
+    ("a greeting of two words", {"greeting": "Hello there {{first_name}}"}, SEASON),
+    ("a greeting with a mark", {"greeting": "Hello {{first_name}}!"}, SEASON),
+    ("a greeting with a stop", {"greeting": "Hello {{first_name}}."}, SEASON),
+    # at the beginning of a sentence
+    ("a season first", {"first": "A season is a good time to think of what you would love."}, SEASON),
+    ("a category first", {"first": "Dresses are what we would love to talk about with you."}, SEASON),
+    ("a category of an offer first", {"first": "Knitwear is 15% off with COZY15, if you like it."}, OFFERED),
+    ("what an offer says first", {"first": "All knitwear is 15% off with COZY15, if you like it."}, OFFERED),
+    (
+        "an offer on no category, and a category",
+        {"first": "For dresses there is free shipping on an order over $50, if you like."},
+        OFFERED,
+    ),
 ]
 
 _OF_THE_SEASON: list[tuple[str, dict[str, Any], str]] = [
@@ -166,6 +192,24 @@ _OF_THE_SEASON: list[tuple[str, dict[str, Any], str]] = [
         "placeholder_position",
     ),
     ("the name twice", {"subject": "{{first_name}}, is that you, {{first_name}}?"}, "placeholder_position"),
+    (
+        "the name before a comma that is no address",
+        {"first": "We would love to know whether {{first_name}}, as you are, is well."},
+        "placeholder_position",
+    ),
+    (
+        "the name before a bracket",
+        {"subject": "{{first_name}}, (what are you in the mood for?)"},
+        "placeholder_position",
+    ),
+    (
+        "the name before a word",
+        {"first": "We would love to see you here, {{first_name}} and all of yours."},
+        "placeholder_position",
+    ),
+    ("a greeting of more than words", {"greeting": "Hello - dear {{first_name}},"}, "placeholder_position"),
+    ("a greeting that goes on", {"greeting": "Hello {{first_name}} and all,"}, "placeholder_position"),
+    ("a greeting that goes on behind a comma", {"greeting": "Hello {{first_name}}, hello,"}, "placeholder_position"),
     ("the name on the button", {"call_to_action": "Come back, {{first_name}}"}, "placeholder_position"),
     # markup
     ("HTML", {"first": "It's been <b>about a season</b> since your last order with us."}, "markup"),
@@ -275,6 +319,19 @@ _OF_OTHERS: list[tuple[str, dict[str, Any], Brief, str]] = [
         OFFERED,
         "offer_scope",
     ),
+    (
+        "an offer on what was bought last",
+        {"first": "There is 15% off the Straight Leg 90s Jean for you, and it is so nice."},
+        BOUGHT,
+        "offer_scope",
+    ),
+    ("what was not bought as a reason", {"reasons": ("last:KN-301",)}, BOUGHT, "reason_outside_facts"),
+    (
+        "what somebody else bought",
+        {"first": "How is the Cloud Cardigan? We hope it goes with much."},
+        BOUGHT,
+        "name_outside_brief",
+    ),
     ("an offer on nothing in particular", {"subject": "15% off with COZY15, {{first_name}}"}, OFFERED, "offer_scope"),
     (
         "an offer on everything and more",
@@ -362,27 +419,3 @@ BAD_COPIES: list[tuple[str, dict[str, Any], Brief, str]] = [
     *((name, changes, SEASON, code) for name, changes, code in _OF_THE_SEASON),
     *_OF_OTHERS,
 ]
-
-
-# After a comma each: ways to say what makes the code; in a sentence that is good without it.
-CLAIMS = {
-    "offer": "discounts, discounted, sale, deal, coupon, voucher, promo, promotion, rebate, cash back,"
-    " clearance, markdown, bargain, complimentary, bonus, reward, credit, gift, on the house, on us,"
-    " price drop, lower prices, save, savings, giveaway, guaranteed, free, refund, money-back, no charge,"
-    " cheapest, best price",
-    "urgency": "hurry, last chance, final hours, limited time, limited-edition, act now, only today, only until,"
-    " tonight only, ending soon, expires, while supplies last, selling fast, going fast, almost gone,"
-    " sold out, running out, do not wait, before it's gone, before it's too late, urgently, deadline,"
-    " countdown, now or never, right away, immediately, as soon as possible, by midnight, time is"
-    " running, back in stock, till tomorrow, before this weekend, until December, before the end of",
-    "figure": "two, three, seven, eleven, thirteen, nineteen, twenty, ninety, hundreds, a thousand, millions,"
-    " dozens, twice, 7, 1,000",
-    "currency": "$5, € 5, £5, 5 dollars, bucks, cents, 5 EUR, ₩5, yen, rupees, pesos, quid",
-    "percentage": "5%, 5 %, 12.5%, ten percent, per cent, half off, half-price",
-    "code": "SAVE-20, promo code, use code WELCOME, code: HELLO",
-    "url": "http://x, www.shop, shop.co, shop.io/a",
-    "placeholder": "{name}, {{last_name}}, [city], %NAME%, <<city>>, TBD, first_name",
-    "markup": "<br>, &amp;, __so__, `so`, =?ascii?q?so?=",
-    "silence_outside_brief": "a year, half a year, several months, many years, for months, the last year, last month,"
-    " a long year, a couple of weeks, almost a year, this past season",
-}
