@@ -3,14 +3,13 @@
 import http.client
 import json
 import os
-import socket
-import subprocess
 import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from urllib.parse import urlsplit
 
 from engagement_pipeline.platform.settings import PROJECT_ROOT
 from engagement_pipeline_tests.faults import Fault, Faults
+from engagement_pipeline_tests.processes import ask, free_port, running
 
 # In an environment of its own: it brings a botocore of another version than ours.
 MINISTACK = PROJECT_ROOT / ".venv-aws" / "bin" / "ministack"
@@ -35,25 +35,12 @@ CREDENTIALS = {
 @contextmanager
 def running_ministack(log: Path) -> Iterator[str]:
     """Start it on a free port of 127.0.0.1 and yield its URL."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
     environment = os.environ | {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "LOG_LEVEL": "WARNING"}
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [MINISTACK], env=environment, stdout=output, stderr=subprocess.STDOUT, cwd=log.parent
-        )
-        url = f"http://127.0.0.1:{port}"
-        try:
-            _wait_until_ready(f"{url}/_ministack/health", process, log)
-            yield url
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    health = partial(ask, f"{url}/_ministack/health")
+    with running([MINISTACK], log, health, environment=environment, folder=log.parent):
+        yield url
 
 
 def reset(url: str) -> None:
@@ -67,19 +54,6 @@ def sent_through_ses(url: str) -> list[dict[str, Any]]:
     with urllib.request.urlopen(f"{url}/_ministack/ses/messages") as answer:
         accounts = json.load(answer)["messages"]
     return [message for messages in accounts.values() for message in messages]
-
-
-def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        if process.poll() is not None:
-            break
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise RuntimeError(f"ministack did not start: {log.read_text()[-2000:]}")
 
 
 @dataclass(frozen=True)
@@ -96,7 +70,8 @@ class FaultProxy:
     """Passes requests on to an AWS-compatible server; use as a context manager.
 
     The stage for `faults` is the request's path. `drop` hangs up without an answer; with `taken` the request is passed
-    on before the fault is seen. `status` is answered with `code` as AWS would, or without one as a gateway would.
+    on before the fault is seen. `cut` hangs up in the middle of the true answer. `status` is answered with `code` as
+    AWS would, or without one as a gateway would.
     """
 
     def __init__(self, upstream: str) -> None:
@@ -153,6 +128,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
+        if fault is not None and fault.cut:
+            self.close_connection = True
+            content = content[: len(content) // 2]
         self.wfile.write(content)
 
     do_GET = do_POST = do_PUT = do_DELETE = _pass_on  # noqa: N815 - the base class's names

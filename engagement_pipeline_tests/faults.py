@@ -16,6 +16,7 @@ class Fault:
         code: the HTTP answer's AWS error code; empty: none, as from a gateway.
         delay: seconds before anything else happens.
         drop: hang up instead of answering.
+        cut: hang up in the middle of the HTTP answer.
         taken: whether the message is taken all the same, before the fault is seen.
     """
 
@@ -24,6 +25,7 @@ class Fault:
     code: str = ""
     delay: float = 0
     drop: bool = False
+    cut: bool = False
     taken: bool = False
 
 

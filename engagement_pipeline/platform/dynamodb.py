@@ -8,11 +8,11 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any, Final
 
 from engagement_pipeline.platform.aws import client
-from engagement_pipeline.platform.dynamodb_errors import PASSING, code_of, passes
+from engagement_pipeline.platform.batches import in_batches
+from engagement_pipeline.platform.dynamodb_errors import PASSING, check_whole, code_of, passes
 from engagement_pipeline.platform.dynamodb_tables import Table
 from engagement_pipeline.platform.dynamodb_values import Attributes, Item, item_of
 from engagement_pipeline.platform.dynamodb_words import Condition, Words, projection
@@ -78,7 +78,7 @@ class Dynamo:
     def get_many(self, table: Table, keys: Iterable[KeyValues], attributes: Sequence[str] = ()) -> list[Item]:
         """Return those of these items that there are, as they are now, in no particular order."""
         found: list[Item] = []
-        for chunk in _chunks(filter(is_possible, dict.fromkeys(keys)), GET_AT_ONCE):
+        for chunk in in_batches(filter(is_possible, dict.fromkeys(keys)), GET_AT_ONCE):
             wanted = {"Keys": [key_of(table, key) for key in chunk], "ConsistentRead": True, **projection(attributes)}
             found += self._get_chunk(table, wanted)
         return found
@@ -174,7 +174,7 @@ class Dynamo:
             UnavailableError: some were made, some not.
         """
         latest = {(write.table.name, written_key(write)): write for write in writes}
-        for chunk in _chunks(latest.values(), WRITE_AT_ONCE):
+        for chunk in in_batches(latest.values(), WRITE_AT_ONCE):
             requests: dict[str, list[Any]] = {}
             for write in chunk:
                 requests.setdefault(self.called(write.table), []).append(batched(write))
@@ -284,13 +284,8 @@ def connect(settings: Settings) -> Dynamo:
         connect_timeout=5,
         read_timeout=5,
     )
+    dynamodb.meta.events.register("before-parse.dynamodb", check_whole)
     return Dynamo(dynamodb, settings.dynamodb.tables)
-
-
-def _chunks(values: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    rest = iter(values)
-    while chunk := list(islice(rest, size)):
-        yield chunk
 
 
 def _size(requests: Mapping[str, Any]) -> int:

@@ -123,6 +123,17 @@ def test_what_passes_is_waited_out(dynamodb_tables: DynamoSettings, fault_proxy:
     assert dynamo.get(USERS, "u1") == {"userId": "u1", "version": 4}
 
 
+def test_an_answer_that_is_cut_off_is_not_taken_for_one_that_says_nothing(
+    dynamodb_tables: DynamoSettings, fault_proxy: FaultProxy
+) -> None:
+    dynamo = dynamo_of(fault_proxy.url, dynamodb_tables)
+    dynamo.write_many(Put(ORDERS, {"userId": "u1", "orderId": f"o{number}"}) for number in range(9))
+    fault_proxy.faults.add("/", Fault(cut=True), times=2)
+    assert dynamo.get(ORDERS, "u1", "o1") == {"userId": "u1", "orderId": "o1"}
+    fault_proxy.faults.add("/", Fault(cut=True), times=2)
+    assert len(list(dynamo.query(ORDERS, equals("userId", "u1")))) == 9
+
+
 def test_a_transaction_whose_answer_is_lost_is_not_made_twice(
     dynamodb_tables: DynamoSettings, fault_proxy: FaultProxy
 ) -> None:
