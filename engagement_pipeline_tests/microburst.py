@@ -1,20 +1,18 @@
 """A proxy (microburst) that lets an AWS-compatible server throttle, fail, hang up and take its time, as AWS does."""
 
 import json
-import os
-import socket
-import subprocess
-import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engagement_pipeline_tests.aws_server import MINISTACK
+from engagement_pipeline_tests.processes import ask, free_port, running
 
 _PROGRAM = MINISTACK.with_name("microburst")
 
@@ -68,30 +66,8 @@ def microburst(ministack: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @contextmanager
 def running_microburst(upstream: str, log: Path) -> Iterator[str]:
     """Start it on a free port of 127.0.0.1 and yield its URL."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
     command: list[str | Path] = [_PROGRAM, "--upstream", upstream, "--host", "127.0.0.1", "--port", str(port)]
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, env=dict(os.environ), stdout=output, stderr=subprocess.STDOUT)
-    try:
-        _wait_until_ready(f"http://127.0.0.1:{port}/_microburst/health", process, log)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    until = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < until:
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise RuntimeError(f"microburst did not start: {log.read_text()[-2000:]}")
+    with running(command, log, partial(ask, f"{url}/_microburst/health")):
+        yield url

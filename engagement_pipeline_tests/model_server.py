@@ -2,10 +2,7 @@
 
 import json
 import os
-import socket
-import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from engagement_pipeline.platform.settings import PROJECT_ROOT
+from engagement_pipeline_tests.processes import free_port, running
 
 COMPLETIONS = "/v1/chat/completions"
 
@@ -168,31 +166,11 @@ def running_model_server(
         error_rates: share of calls that end with an HTTP status, by status.
         latency_ms: milliseconds before each answer.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LLMOCK_")}
     environment |= {f"LLMOCK_ERROR_RATE_{status}": str(rate) for status, rate in (error_rates or {}).items()}
     environment["LLMOCK_LATENCY_MS"] = str(latency_ms)
     command = [sys.executable, "-m", "engagement_pipeline_tests.counting_model", str(port)]
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT, cwd=PROJECT_ROOT)
-        try:
-            server = ModelServer(f"http://127.0.0.1:{port}")
-            _wait_until_ready(server, process, log)
-            yield server
-        finally:
-            process.terminate()
-            process.wait(10)
-
-
-def _wait_until_ready(server: ModelServer, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            server.counts()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise RuntimeError(f"the model server did not start:\n{log.read_text()}")
+    server = ModelServer(f"http://127.0.0.1:{port}")
+    with running(command, log, server.counts, environment=environment, folder=PROJECT_ROOT):
+        yield server

@@ -23,15 +23,10 @@ from engagement_pipeline.platform.priority import NICENESS
 from engagement_pipeline.platform.settings import Settings
 from engagement_pipeline.platform.settings_groups import GateSettings
 from engagement_pipeline_tests.defs.conftest import silent_user
+from engagement_pipeline_tests.processes import free_port
 
 pytestmark = pytest.mark.browser
 PATIENCE_SECONDS = 60
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

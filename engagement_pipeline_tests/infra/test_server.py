@@ -3,12 +3,9 @@
 import os
 import re
 import socket
-import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +17,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 
 from engagement_pipeline.platform.settings import PROJECT_ROOT
+from engagement_pipeline_tests.processes import free_port, running
 from engagement_pipeline_tests.users.builders import SECRET
 
 COMPOSE: Mapping[str, Any] = yaml.safe_load((PROJECT_ROOT / "docker-compose.yaml").read_text())
@@ -95,15 +93,12 @@ def server_environment(postgres_server: str, tmp_path: Path, monkeypatch: pytest
         for name in (f"store_{mark}", f"dagster_{mark}"):
             connection.execute(f"CREATE DATABASE {name}")
         where = {"PGHOST": connection.info.host, "PGPORT": str(connection.info.port), "PGUSER": connection.info.user}
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
     variables = {
         **where,
         "DAGSTER_DATABASE_URL": f"postgresql:///dagster_{mark}",
         "DAGSTER_HOME": str(_home(tmp_path, "server")),
         "CODE_HOST": "127.0.0.1",
-        "CODE_PORT": port,
+        "CODE_PORT": str(free_port()),
         "ENGAGEMENT_DATABASE_URL": f"postgresql:///store_{mark}",
         "ENGAGEMENT_DATA_DIR": str(tmp_path / "data"),
         "ENGAGEMENT_SECRET_KEY": SECRET,
@@ -116,14 +111,18 @@ def server_environment(postgres_server: str, tmp_path: Path, monkeypatch: pytest
 @pytest.mark.usefixtures("server_environment")
 def test_services_work_apart_and_a_server_ends_what_the_one_before_left_behind(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    command = [os.environ["CODE_PORT"] if each == "4000" else each for each in _command("code")]
+    port = os.environ["CODE_PORT"]
+    command = [port if each == "4000" else each for each in _command("code")]
+
+    def knock() -> None:
+        socket.create_connection(("127.0.0.1", int(port)), timeout=1).close()
+
     with dg.DagsterInstance.get() as instance:
         # As a server leaves it that is killed.
         killed = instance.add_run(
             dg.DagsterRun("react_to_changes", str(uuid.uuid4()), status=dg.DagsterRunStatus.STARTED)
         )
-        with _running(command, log) as server:
-            _wait_until_it_answers(server, log)
+        with running(command, log, knock, folder=tmp_path, patience_seconds=90):
             assert "1 runs of an earlier server were ended" in log.read_text()
             found = instance.get_run_by_id(killed.run_id)
             assert found is not None
@@ -137,32 +136,6 @@ def test_services_work_apart_and_a_server_ends_what_the_one_before_left_behind(t
 
 
 def _command(service: str) -> list[str]:
-    """Return what the compose file runs."""
-    return [each.replace("0.0.0.0", "127.0.0.1") for each in COMPOSE["services"][service]["command"]]
-
-
-@contextmanager
-def _running(command: list[str], log: Path) -> "Iterator[subprocess.Popen[bytes]]":
-    program = [str(Path(sys.executable).parent / command[0]), *command[1:]]
-    with log.open("ab") as output:
-        process = subprocess.Popen(program, stdout=output, stderr=output, cwd=log.parent)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait_until_it_answers(server: "subprocess.Popen[bytes]", log: Path) -> None:
-    give_up = time.monotonic() + 90
-    while time.monotonic() < give_up and server.poll() is None:
-        try:
-            with socket.create_connection(("127.0.0.1", int(os.environ["CODE_PORT"])), timeout=1):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError(log.read_text()[-3000:])
+    """Return what the compose file runs, as it is called here."""
+    program, *arguments = COMPOSE["services"][service]["command"]
+    return [str(Path(sys.executable).parent / program), *(each.replace("0.0.0.0", "127.0.0.1") for each in arguments)]

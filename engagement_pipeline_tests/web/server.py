@@ -1,16 +1,15 @@
 """The web server as it is run: `engagement web` in a process of its own."""
 
 import os
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
+from engagement_pipeline_tests import processes
 from engagement_pipeline_tests.users.builders import SECRET
 
 
@@ -39,9 +38,7 @@ class Server:
 
 @contextmanager
 def running(database_url: str, folder: Path, **settings: str) -> Iterator[Server]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = processes.free_port()
     environment = {
         **os.environ,
         "ENGAGEMENT_DATABASE_URL": database_url,
@@ -51,23 +48,10 @@ def running(database_url: str, folder: Path, **settings: str) -> Iterator[Server
     }
     command = [sys.executable, "-c", "from engagement_pipeline.cli import main; main()", "web", "--port", str(port)]
     server = Server(port, folder / "web.log")
-    with server.log.open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        _wait(server, process)
+    with processes.running(
+        command, server.log, partial(processes.ask, f"{server.url}/health"), environment=environment
+    ) as process:
         yield server
-    finally:
+        # It ends when it is told to.
         process.terminate()
         process.wait(30)
-
-
-def _wait(server: Server, process: "subprocess.Popen[bytes]") -> None:
-    give_up = time.monotonic() + 60
-    while time.monotonic() < give_up:
-        assert process.poll() is None, server.log.read_text()
-        try:
-            if server.ask("GET", "/health")[0].status == 200:
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise TimeoutError(server.log.read_text())
