@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from engagement_pipeline.delivery.feedback.sns import Certificates
 from engagement_pipeline.delivery.feedback.sns import fetch as fetch_from_sns
 from engagement_pipeline.pipeline import Pipeline
+from engagement_pipeline.platform.dynamodb import UnavailableError
 from engagement_pipeline.users.keys import check_secret_key
 from engagement_pipeline.web import errors, health, monitoring, sns, tracking, unsubscribe
 from engagement_pipeline.web.api.assembly import ROUTERS as API
@@ -90,6 +91,7 @@ def _protect(app: FastAPI) -> None:
     app.add_exception_handler(ProblemError, errors.on_problem)
     app.add_exception_handler(RequestValidationError, errors.on_invalid_request)
     app.add_exception_handler(OperationalError, errors.on_busy_store)
+    app.add_exception_handler(UnavailableError, errors.on_busy_store)
     app.add_exception_handler(LoginNeededError, login_page)
 
 

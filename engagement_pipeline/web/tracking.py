@@ -22,6 +22,7 @@ from engagement_pipeline.delivery.events import Event, Kind
 from engagement_pipeline.delivery.tables import email_events
 from engagement_pipeline.delivery.tracking import is_machine
 from engagement_pipeline.pipeline import Pipeline
+from engagement_pipeline.platform.dynamodb import UnavailableError
 from engagement_pipeline.web.origin import origin_of
 from engagement_pipeline.web.parts import BrandPages, Parts
 
@@ -73,7 +74,7 @@ def _record(
             original=json.dumps(origin),
         )
         pipeline.stores.feedback.take([event], at)
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, UnavailableError) as error:
         _logger.warning("an %s was not recorded: %s", what, type(error).__name__)
 
 

@@ -3,13 +3,16 @@
 import logging
 import re
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from fastapi.testclient import TestClient
 
 from engagement_pipeline.copywriting.brand import load_brand
+from engagement_pipeline.delivery.sql_ledger import SqlLedger
 from engagement_pipeline.migrations import upgrade
 from engagement_pipeline.platform import sql
+from engagement_pipeline.platform.dynamodb import UnavailableError
 from engagement_pipeline.platform.settings import PROJECT_ROOT
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.keys import SecretKeyChangedError
@@ -98,6 +101,21 @@ def test_while_the_store_is_held_people_are_asked_to_try_again_and_mail_programs
     assert client.post(shop.way_out).status_code == 200
     assert len(shop.suppressed()) == 1
     database.close()
+
+
+def test_while_dynamodb_does_not_answer_it_is_the_same(
+    shop: Shop, client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unavailable(*_: object) -> NoReturn:
+        raise UnavailableError
+
+    monkeypatch.setattr(SqlLedger, "get_emails", unavailable)
+    answer = client.post(shop.way_out, data={"List-Unsubscribe": "One-Click"})
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
+    assert client.get(f"/o/{shop.token('open')}.gif").content == PIXEL
+    assert "an open was not recorded" in caplog.text
+    assert "while answering" not in caplog.text
 
 
 def test_the_shipped_brand_is_served() -> None:
