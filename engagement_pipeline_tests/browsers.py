@@ -16,7 +16,7 @@ def chromium() -> str:
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if found := shutil.which(name):
             return found
-    pytest.skip("This needs Chromium or Google Chrome: `make test` installs one as root on Debian, you elsewhere.")
+    pytest.skip("This needs Chromium or Google Chrome: `make test` installs it as root on Debian, you elsewhere.")
 
 
 # Not for the whole session: as long as Playwright runs, no other test of the process can have an event loop of its own.

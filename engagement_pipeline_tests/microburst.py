@@ -13,6 +13,7 @@ import pytest
 
 from engagement_pipeline_tests.aws_server import MINISTACK
 from engagement_pipeline_tests.processes import ask, free_port, running
+from engagement_pipeline_tests.servers import skip_without
 
 _PROGRAM = MINISTACK.with_name("microburst")
 
@@ -57,8 +58,7 @@ class Microburst:
 @pytest.fixture
 def microburst(ministack: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Microburst]:
     """A proxy before the AWS-compatible server, through which all goes well at first."""
-    if not _PROGRAM.exists():
-        pytest.skip("microburst is not installed (`make test` installs it into .venv-aws)")
+    skip_without(_PROGRAM)
     with running_microburst(ministack, tmp_path_factory.mktemp("microburst") / "log") as url:
         yield Microburst(url)
 

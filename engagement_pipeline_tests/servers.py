@@ -12,6 +12,12 @@ from engagement_pipeline_tests.model_server import ModelServer, running_model_se
 from engagement_pipeline_tests.smtp_server import SmtpServer
 
 
+def skip_without(program: Path) -> None:
+    """Skip a test where a program is not installed that has an environment of its own."""
+    if not program.exists():
+        pytest.skip(f"This needs {program.name} in {program.parents[1].name}: `make test` installs it there.")
+
+
 @pytest.fixture
 def smtp_server() -> Iterator[SmtpServer]:
     """An SMTP server without encryption or login."""
@@ -45,8 +51,7 @@ def _service_models_are_read_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def _ministack_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if not MINISTACK.exists():
-        pytest.skip("ministack is not installed (`make test` installs it into .venv-aws)")
+    skip_without(MINISTACK)
     with running_ministack(tmp_path_factory.mktemp("ministack") / "log") as url:
         yield url
 

@@ -14,9 +14,11 @@ from infra.demo.cloud import write_deployment
 def templates(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that both stacks of the example were written to."""
     if not PROGRAMS.exists():
-        pytest.skip("AWS CDK is not installed (`make test` installs it into .venv-infra)")
+        pytest.skip("This needs AWS CDK in .venv-infra: `make test` installs it there.")
     if shutil.which("node") is None:
-        pytest.skip("no Node.js here, which AWS CDK runs on")
+        pytest.skip(
+            "AWS CDK runs on Node.js, which is not here: `make test` installs it as root on Debian, you elsewhere."
+        )
     out = _of_all_processes(pytestconfig, tmp_path_factory) / "templates"
     with one_at_a_time(pytestconfig, "templates"):
         if not (out / "written").exists():

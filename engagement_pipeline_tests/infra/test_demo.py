@@ -9,14 +9,14 @@ import pytest
 
 from engagement_pipeline.platform.settings import PROJECT_ROOT
 from engagement_pipeline_tests.aws_server import MINISTACK
+from engagement_pipeline_tests.servers import skip_without
 
 # What it shows is tried part by part in `changes/test_path.py`; the whole takes a minute.
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
 
 
 def test_an_item_leads_to_an_email_and_a_bounce_to_a_suppressed_address(templates: Path, tmp_path: Path) -> None:
-    if not MINISTACK.exists():
-        pytest.skip("ministack is not installed (`make test` installs it into .venv-aws)")
+    skip_without(MINISTACK)
     sizes = ["--users", "20", "--changes", "1", "--json"]
     command = [sys.executable, "-m", "infra.demo", *sizes, "--templates", str(templates), "--folder", str(tmp_path)]
     done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=280, check=False)

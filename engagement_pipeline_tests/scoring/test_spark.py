@@ -43,9 +43,11 @@ def test_transpiles_to_spark_without_loss(name: str) -> None:
 
 @pytest.fixture(scope="module")
 def spark() -> Iterator[Any]:
-    pyspark = pytest.importorskip("pyspark.sql", reason="pyspark is not installed")
+    pyspark = pytest.importorskip(
+        "pyspark.sql", reason="This needs Spark, which is large: pip install --editable '.[spark]' brings it."
+    )
     if shutil.which("java") is None:
-        pytest.skip("Spark needs Java, which is not installed")
+        pytest.skip("Spark runs on Java, which is not here: apt-get install default-jre-headless brings it.")
     session = (
         pyspark.SparkSession.builder.master("local[1]")
         .config("spark.sql.session.timeZone", "UTC")

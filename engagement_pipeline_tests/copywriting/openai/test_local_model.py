@@ -32,7 +32,7 @@ pytestmark = [
     pytest.mark.model,
     pytest.mark.integration,
     pytest.mark.timeout(3600),
-    pytest.mark.skipif(not PYTHON.exists(), reason="no model is installed (`make test-model` installs one)"),
+    pytest.mark.skipif(not PYTHON.exists(), reason="This needs a model, which `make test-model` brings."),
 ]
 
 CODES = {*get_args(Code), "refusal", "truncated", "json", "shape", "length"}
