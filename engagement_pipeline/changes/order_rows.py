@@ -18,7 +18,7 @@ from engagement_pipeline.users.writing import orders_by_id
 # Given the users and ids of orders, returns those that there are now, the newest of each id.
 LookUp = Callable[[Collection[tuple[str, str]]], Sequence[Order]]
 
-_COLUMNS: Final = ("user_id", "ordered_at", "total_value", "item_count", "status", "updated_at")
+_COLUMNS: Final = ("user_id", "ordered_at", "total_value", "item_count", "skus", "status", "updated_at")
 
 
 def write(

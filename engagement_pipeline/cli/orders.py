@@ -37,6 +37,9 @@ def add_order(
     total: Annotated[float, typer.Argument(help="Value of the order.", min=0)],
     order_id: Annotated[str | None, typer.Option(help="The order's id; default: made from user and time.")] = None,
     items: Annotated[int, typer.Option(help="Number of items.", min=0)] = 1,
+    sku: Annotated[
+        list[str] | None, typer.Option(help="What was bought, by the catalogue's number; repeatable.")
+    ] = None,
     at: Annotated[datetime | None, typer.Option(help="When, UTC; default: now.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -54,6 +57,7 @@ def add_order(
         ordered_at=moment,
         total_value=total,
         item_count=items,
+        skus=tuple(sku or ()),
     )
     counts = pipeline.store.put_orders([order], now)
     result = {"order_id": order.order_id, **asdict(counts)}

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 from engagement_pipeline.copywriting.brand import Brand
-from engagement_pipeline.copywriting.catalogue import MOST_ITEMS, MOST_OFFERS, Catalogue, Item, Offer
+from engagement_pipeline.copywriting.catalogue import MOST_ITEMS, MOST_LAST_ITEMS, MOST_OFFERS, Catalogue, Item, Offer
 from engagement_pipeline.copywriting.text import Line, Plain, is_visible
 
 Silence = Literal["about_a_month", "about_a_season", "about_half_a_year", "most_of_a_year", "over_a_year"]
@@ -53,16 +53,24 @@ class Brief(BaseModel):
     variant: Line = Field(max_length=64, description="The style of writing, compared by its effect.")
     locale: Locale = "en-US"
     items: Annotated[tuple[Item, ...], Field(strict=False, max_length=MOST_ITEMS)] = Field(
-        (), description="Of the catalogue, in the preferred categories; the only goods that may be named."
+        (), description="Of the catalogue, in the preferred categories, and not among the last ones."
+    )
+    last_items: Annotated[tuple[Item, ...], Field(strict=False, max_length=MOST_LAST_ITEMS)] = Field(
+        (), description="What was bought last, as far as the shop says so and the catalogue knows it."
     )
     offers: Annotated[tuple[Offer, ...], Field(strict=False, max_length=MOST_OFFERS)] = Field(
         (), description="That hold on the day of writing; nothing else may be offered."
     )
 
     @property
+    def goods(self) -> tuple[Item, ...]:
+        """The only goods that may be named."""
+        return self.items + self.last_items
+
+    @property
     def fingerprint(self) -> str:
         """The same 32 hexadecimal digits for equal briefs, on any machine and in any process."""
-        # Without a catalogue it is what it was before there were catalogues: texts already paid for are found again.
+        # Without a catalogue, or last items, it is what it was before there were any: texts already paid for are found.
         return hashlib.sha256(self.model_dump_json(exclude=self._unused()).encode()).hexdigest()[:32]
 
     def record(self) -> dict[str, Any]:
@@ -91,12 +99,13 @@ class Brief(BaseModel):
             "variant": self.variant,
             "locale": self.locale,
             "goods": _listed([item.name for item in self.items]),
+            "bought last": _listed([item.name for item in self.last_items]),
             "offers": _listed([offer.text for offer in self.offers]),
             "fingerprint": self.fingerprint,
         }
 
     def _unused(self) -> set[str]:
-        return {field for field in ("items", "offers") if not getattr(self, field)}
+        return {field for field in ("items", "last_items", "offers") if not getattr(self, field)}
 
 
 def make_brief(
@@ -110,6 +119,7 @@ def make_brief(
     variant: str,
     brand: Brand,
     catalogue: Catalogue | None = None,
+    last_skus: Sequence[str] = (),
     as_of: date | None = None,
 ) -> Brief:
     """Turn a user's figures into the brief for the next e-mail.
@@ -124,6 +134,7 @@ def make_brief(
         variant: one of the copywriter's variants, see `assign_variant`.
         brand: knows the categories.
         catalogue: items and offers that may be named, if the shop has such a file.
+        last_skus: what was bought last, by the catalogue's numbers, as far as the shop says so.
         as_of: the day on which offers must hold; needed with a catalogue.
 
     Raises:
@@ -132,11 +143,13 @@ def make_brief(
     known, others = _sort_categories(preferred_categories, brand)
     number = min(emails_this_silence + 1, LAST_NUMBER)
     items: tuple[Item, ...] = ()
+    last_items: tuple[Item, ...] = ()
     offers: tuple[Offer, ...] = ()
     if catalogue is not None:
         if as_of is None:
             raise ValueError("a catalogue's offers need the day on which they must hold")
-        items = catalogue.items_for(known, number)
+        items = catalogue.items_for(known, number, without=last_skus)
+        last_items = catalogue.items_of(last_skus)
         offers = catalogue.offers_for(known, as_of)
     return Brief(
         silence=_silence(days_since_last_order),
@@ -147,6 +160,7 @@ def make_brief(
         number=number,
         variant=variant,
         items=items,
+        last_items=last_items,
         offers=offers,
     )
 

@@ -2,10 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from functools import cached_property
-from itertools import zip_longest
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +18,8 @@ from engagement_pipeline.copywriting.wording import INSTRUCTION, MARKUP
 from engagement_pipeline.platform.errors import BadInputError
 
 MOST_ITEMS = 3
+# Few, or hardly two users would have the same brief and share a text.
+MOST_LAST_ITEMS = 2
 MOST_OFFERS = 2
 
 _NOT_A_LABEL = re.compile(r"[^\w &'’+,./()-]|_")
@@ -109,22 +111,33 @@ class Catalogue(Strict):
                 raise ValueError(f"{field}: {repeated[0]!r} occurs twice")
         return self
 
-    def items_for(self, categories: Sequence[str], number: int) -> tuple[Item, ...]:
+    def items_for(self, categories: Sequence[str], number: int, without: Collection[str] = ()) -> tuple[Item, ...]:
         """Choose at most `MOST_ITEMS` items of a user's preferred categories, one of each in turn.
 
         Args:
             categories: as the brand spells them, the most preferred first.
             number: which e-mail of this silence, from 1; a later one shows the items that follow, where there are more.
+            without: numbers of items that are not to be shown: nobody is offered what they have just bought.
         """
         shelves = [self._shelves.get(category, []) for category in categories]
         per_email = -(-MOST_ITEMS // max(1, len(categories)))
         turned = [_turned(shelf, (number - 1) * per_email) for shelf in shelves]
-        mixed = [item for row in zip_longest(*turned) for item in row if item is not None]
-        return tuple(mixed[:MOST_ITEMS])
+        wanted = [(item for item in shelf if item.sku not in without) for shelf in turned]
+        mixed = (item for row in zip_longest(*wanted) for item in row if item is not None)
+        return tuple(islice(mixed, MOST_ITEMS))
+
+    def items_of(self, skus: Iterable[str]) -> tuple[Item, ...]:
+        """Return at most `MOST_LAST_ITEMS` items of these numbers, in their order; what is unknown is left out."""
+        known = dict.fromkeys(sku for sku in skus if sku in self._by_sku)
+        return tuple(self._by_sku[sku] for sku in islice(known, MOST_LAST_ITEMS))
 
     def offers_for(self, categories: Sequence[str], as_of: date) -> tuple[Offer, ...]:
         """Choose at most `MOST_OFFERS` offers that hold on a day for a user who prefers these categories."""
         return tuple(offer.as_said() for offer in self.offers if offer.is_for(categories, as_of))[:MOST_OFFERS]
+
+    @cached_property
+    def _by_sku(self) -> dict[str, Item]:
+        return {item.sku: item for item in self.items}
 
     @cached_property
     def _shelves(self) -> dict[str, list[Item]]:
@@ -153,9 +166,9 @@ def load_catalogue(path: Path, brand: Brand) -> Catalogue:
     return Catalogue(items=items, offers=offers)
 
 
-def _turned(shelf: list[Item], by: int) -> list[Item]:
+def _turned(shelf: list[Item], by: int) -> Iterable[Item]:
     start = by % len(shelf) if shelf else 0
-    return shelf[start:] + shelf[:start]
+    return chain(islice(shelf, start, None), islice(shelf, start))
 
 
 def _spelled(name: str, brand: Brand) -> str:

@@ -68,6 +68,8 @@ def _facts(brief: Brief, brand: Brand) -> Iterator[Fact]:
         yield Fact(f"promise:{number}", promise)
     for item in brief.items:
         yield Fact(f"item:{item.sku}", f"In the shop, under {item.category}: {item.name}")
+    for item in brief.last_items:
+        yield Fact(f"last:{item.sku}", f"They bought this last: {item.name}")
     for offer in brief.offers:
         yield Fact(f"offer:{offer.id}", _offer(offer))
 

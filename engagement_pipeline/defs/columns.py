@@ -20,6 +20,7 @@ COLUMNS = {
     "ordered_at": "Moment of the order, UTC.",
     "total_value": "Value of the order in the shop's currency.",
     "item_count": "Number of items.",
+    "skus": "What was bought, by the catalogue's numbers; empty where the shop does not say.",
     "status": "Where the order, the e-mail or the measurement stands.",
     "record_key": "Hash of file, line and content: the same bad record is kept once.",
     "entity": "What the record should have been: a user or an order.",

@@ -241,6 +241,7 @@ class _DraftWriter:
             order_days=row["order_days"],
             average_order_value=row["average_order_value"],
             preferred_categories=row["preferred_categories"] or (),
+            last_skus=row["last_skus"] or (),
             touches_since_order=row["touches_since_order"],
             variant=self._briefing.variant(row["user_id"]),
         )

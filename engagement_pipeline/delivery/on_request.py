@@ -7,7 +7,7 @@ the row again, and sets aside what was set aside here and no more.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timezone
+from datetime import date, datetime
 from typing import Final, Literal
 
 from engagement_pipeline.cohorts.reasons import Reason, Verdict
@@ -150,7 +150,7 @@ def request_email(
         passed.population.median_order_value,
         now,
     )
-    brief = _brief(briefing, passed.user, now)
+    brief = briefing.brief_of(passed.user, writing.stores.users.orders_of(user_id))
     text = _text(writing, copywriter, brief, briefing.number(user_id))
     draft = _Draft(passed, text, brief, edition, last_day(text.copy, brief, writing.brand))
     return _queue(writing, draft, actor, now, request_id)
@@ -193,17 +193,6 @@ def _why_silent(writing: Writing, edition: str) -> str | None:
     return NOT_APPROVED if decided is None and writing.settings.needs_approval else None
 
 
-def _brief(briefing: Briefing, user: StoredUser, now: datetime) -> Brief:
-    return briefing.brief(
-        days_since_last_order=_silence(user, now),
-        order_days=user.order_days,
-        average_order_value=user.average_order_value,
-        preferred_categories=user.preferred_categories,
-        touches_since_order=user.touches_since_order,
-        variant=briefing.variant(user.user_id),
-    )
-
-
 def _text(writing: Writing, copywriter: Copywriter, brief: Brief, number: int) -> Text:
     fallback = TemplateCopywriter(writing.brand)
     [text] = copywriter.write([brief], [number])
@@ -211,12 +200,6 @@ def _text(writing: Writing, copywriter: Copywriter, brief: Brief, number: int) -
         # Whoever asks for an e-mail now waits for no batch and for no other run's budget.
         text = Text(fallback.stand_in(brief), fallback.name)
     return checked(text, brief, writing.brand, fallback)
-
-
-def _silence(user: StoredUser, now: datetime) -> int:
-    if user.last_order_at is None:
-        raise ValueError("the gate lets nobody through who has never ordered")
-    return (now.astimezone(timezone.utc).date() - user.last_order_at.astimezone(timezone.utc).date()).days
 
 
 @dataclass(frozen=True)

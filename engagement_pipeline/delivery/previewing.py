@@ -5,7 +5,7 @@ Waits for no run: what it needs of the warehouse, runs have published.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timezone
+from datetime import date, datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -111,7 +111,7 @@ class Previewer:
         briefing = Briefing(self._settings.campaign, self._copywriter, self._brand, self._catalogue, median, now)
         row = None if fresh else self._waiting(user_id, variant)
         style = variant or (None if row is None else row.variant) or briefing.variant(user_id)
-        brief = _brief(briefing, user, style, now)
+        brief = briefing.brief_of(user, self._stores.users.orders_of(user_id), variant=style)
         number = briefing.number(user_id)
         if row is None:
             draft = self._written(user, brief, number, None if score is None else score.score)
@@ -236,18 +236,6 @@ class Previewer:
         # Not the recipient's own: whoever looks at a preview must not be able to unsubscribe somebody with it.
         site = self._brand.site_url.rstrip("/")
         return Links(site, f"{self._settings.delivery.public_url or site}/unsubscribe")
-
-
-def _brief(briefing: Briefing, user: StoredUser, variant: str, now: datetime) -> Brief:
-    today, last_order = (moment.astimezone(timezone.utc).date() for moment in (now, user.last_order_at or now))
-    return briefing.brief(
-        days_since_last_order=max(0, (today - last_order).days),
-        order_days=user.order_days,
-        average_order_value=user.average_order_value,
-        preferred_categories=user.preferred_categories,
-        touches_since_order=user.touches_since_order,
-        variant=variant,
-    )
 
 
 def _score_sentences(score: Explanation | None) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timezone
 from typing import NamedTuple
 
-from engagement_pipeline.users.models import MAX_COUNT
+from engagement_pipeline.users.models import MAX_COUNT, Order
 
 
 class Stated(NamedTuple):
@@ -67,6 +67,12 @@ def stands_until(stated: Stated, orders: Iterable[CountedOrder]) -> date | None:
 def touches_since(touched_at: Sequence[datetime], last_order_at: datetime | None) -> int:
     """Count the touches strictly after the last order; all of them where there is none."""
     return len(touched_at) if last_order_at is None else sum(1 for moment in touched_at if moment > last_order_at)
+
+
+def last_skus(orders: Iterable[Order], last_order_at: datetime | None) -> tuple[str, ...]:
+    """Return what was bought last, by the catalogue's numbers, as far as the orders of that moment say."""
+    last = [order for order in orders if order.status.counts and order.ordered_at == last_order_at]
+    return tuple(sku for order in sorted(last, key=lambda order: order.order_id) for sku in order.skus)
 
 
 def _of_orders(orders: Sequence[CountedOrder]) -> Aggregates:

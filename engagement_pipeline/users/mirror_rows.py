@@ -59,6 +59,7 @@ ORDERS = _mirrored(
         orders.c.ordered_at,
         orders.c.total_value,
         orders.c.item_count,
+        orders.c.skus,
         orders.c.status,
     ],
 )

@@ -18,6 +18,7 @@ from engagement_pipeline.users import addresses
 
 MAX_COUNT = 2**31 - 1
 MAX_AMOUNT = 1e12
+MAX_SKUS = 100
 _FIRST_YEAR = 1900
 _LAST_YEAR = 9998
 _LONGEST_TIME_ZONE = 64
@@ -98,6 +99,7 @@ Identifier = Annotated[
     str, StringConstraints(min_length=1, max_length=128, strip_whitespace=True), AfterValidator(_printable)
 ]
 UserId = Annotated[Identifier, AfterValidator(_nobody_elses)]
+Sku = Annotated[str, StringConstraints(min_length=1, max_length=64, strip_whitespace=True), AfterValidator(_printable)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
 EmailAddress = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_deliverable)]
 TimeZoneName = Annotated[str, AfterValidator(_known_time_zone)]
@@ -117,6 +119,9 @@ class Order(_Record):
     ordered_at: Moment
     total_value: Amount = Field(description="What was paid, in the shop's currency, rounded to cents.")
     item_count: Count = 1
+    skus: Annotated[tuple[Sku, ...], Field(max_length=MAX_SKUS)] = Field(
+        (), description="What was bought, by the catalogue's numbers."
+    )
     status: OrderStatus = OrderStatus.DELIVERED
 
 

@@ -81,6 +81,7 @@ def stored_order(row: sa.Row[Any]) -> Order:
         ordered_at=row.ordered_at,
         total_value=row.total_value,
         item_count=row.item_count,
+        skus=tuple(row.skus or ()),
         status=OrderStatus(row.status),
     )
 
@@ -116,6 +117,7 @@ def order_row(order: Order, now: datetime) -> dict[str, Any]:
         "ordered_at": order.ordered_at,
         "total_value": order.total_value,
         "item_count": order.item_count,
+        "skus": list(order.skus) or None,
         "status": order.status.value,
         "updated_at": now,
     }

@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS raw_orders (
     ordered_at TIMESTAMP,
     total_value DOUBLE,
     item_count INTEGER,
+    skus VARCHAR[],
     status VARCHAR,
     changed_seq BIGINT
 );
@@ -45,3 +46,5 @@ CREATE TABLE IF NOT EXISTS rejected_records (
 -- What a record says, with the names and addresses in it, stays in the operational store: a person can be erased there.
 -- Warehouses from before had it.
 ALTER TABLE rejected_records DROP COLUMN IF EXISTS original;
+-- Warehouses from before did not have it; nor had any order of theirs.
+ALTER TABLE raw_orders ADD COLUMN IF NOT EXISTS skus VARCHAR[];

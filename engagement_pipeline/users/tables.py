@@ -56,6 +56,8 @@ orders = sa.Table(
     sa.Column("ordered_at", UtcDateTime, nullable=False),
     sa.Column("total_value", sa.Float, nullable=False),
     sa.Column("item_count", sa.Integer, nullable=False),
+    # NULL where the shop does not say what was bought.
+    sa.Column("skus", sa.JSON(none_as_null=True)),
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
     sa.Index("ix_orders_user_id_ordered_at", "user_id", "ordered_at"),

@@ -20,7 +20,7 @@ from engagement_pipeline.users.rows import StoredUser, described, is_described_b
 from engagement_pipeline.users.searching import search_columns
 from engagement_pipeline.users.tables import orders, users
 
-_ORDER_COLUMNS = ("user_id", "ordered_at", "total_value", "item_count", "status", "updated_at")
+_ORDER_COLUMNS = ("user_id", "ordered_at", "total_value", "item_count", "skus", "status", "updated_at")
 # What an update of a user sets; touches, steps and the date of creation stay.
 _DESCRIPTION_COLUMNS = (
     "email",

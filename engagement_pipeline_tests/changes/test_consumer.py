@@ -161,7 +161,7 @@ def test_what_the_store_cannot_hold_is_poison_alone(cloud: Cloud, database: Data
 def test_what_was_too_large_is_looked_up(cloud: Cloud, database: Database, tables: Tables) -> None:
     wordy = user_item("u1", name="Ada", preferredCategories=["denim"])
     cloud.dynamo.write(Put(USERS, {**wordy, "preferredCategories": {"denim"}}))
-    cloud.dynamo.write(Put(ORDERS, order_item("o1", "u1")))
+    cloud.dynamo.write(Put(ORDERS, order_item("o1", "u1", skus=["DR-101"])))
     tables.put("user", user_item("u1"))
     users_event = event(tables, new=None, fetch=True)
     tables.put("order", order_item("o1", "u1"))
@@ -170,7 +170,7 @@ def test_what_was_too_large_is_looked_up(cloud: Cloud, database: Database, table
     found = state(database)
     assert found["users"]["u1"].preferred_categories == ("denim",)
     assert list(found["users"]) == ["u1"]
-    assert list(found["orders"]) == ["o1"]
+    assert {order_id: order.skus for order_id, order in found["orders"].items()} == {"o1": ("DR-101",)}
 
 
 def parse_of_gone(tables: Tables) -> str:

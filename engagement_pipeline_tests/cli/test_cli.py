@@ -90,7 +90,7 @@ def test_import_explain_and_status(tmp_path: Path) -> None:
     rejected = json.loads(engagement(tmp_path, "rejected", "--json").stdout)
     assert rejected["by_reason"] == {"unknown_user": 1}
     assert json.loads(engagement(tmp_path, "status", "--json").stdout)["rejected_by_reason"] == {"unknown_user": 1}
-    added = json.loads(engagement(tmp_path, "add-order", "u1", "50", "--json").stdout)
+    added = json.loads(engagement(tmp_path, "add-order", "u1", "50", "--sku", "DR-101", "--json").stdout)
     assert added["created"] == 1
 
 

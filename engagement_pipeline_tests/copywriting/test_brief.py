@@ -165,6 +165,28 @@ def test_items_and_offers_of_the_preferred_categories_are_in_the_brief() -> None
     assert [offer.id for offer in later.offers] == ["shipping"]
 
 
+def test_what_was_bought_last_is_in_the_brief_and_not_offered_again() -> None:
+    sample = load_catalogue(PROJECT_ROOT / "data" / "catalogue.yaml", BRAND)
+    known: dict[str, Any] = {"preferred_categories": ("knitwear",), "catalogue": sample, "as_of": date(2026, 12, 7)}
+    result = made(**known, last_skus=("unheard-of", "KN-301", "SH-701"))
+    assert [item.sku for item in result.last_items] == ["KN-301", "SH-701"]
+    assert [item.sku for item in result.items] == ["KN-302"]
+    assert [item.sku for item in result.goods] == ["KN-302", "KN-301", "SH-701"]
+    assert result.in_words()["bought last"] == "Cloud Cardigan, City Loafer"
+    assert result.fingerprint != made(**known, last_skus=("KN-301",)).fingerprint
+    assert Brief.of_record(result.record()) == result
+    assert made(**known, last_skus=("unheard-of",)) == made(**known)
+
+
+def test_without_a_catalogue_nothing_is_known_of_what_was_bought() -> None:
+    assert made(last_skus=("KN-301",)) == made()
+
+
+def test_who_bought_nothing_that_is_known_has_the_fingerprint_from_before() -> None:
+    assert made().fingerprint == "02e19157a5a05e51377d4438ec324a16"
+    assert "last_items" not in made().record()
+
+
 def test_fingerprint_and_variant_are_the_same_in_another_process() -> None:
     script = (
         "from engagement_pipeline_tests.copywriting.samples import brief\n"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from engagement_pipeline.copywriting.catalogue import (
     MOST_ITEMS,
+    MOST_LAST_ITEMS,
     MOST_OFFERS,
     Catalogue,
     CatalogueError,
@@ -144,14 +145,31 @@ def test_a_later_email_shows_what_follows() -> None:
     assert skus(catalogue, "shoes", number=3) == ["shoes-0"]
 
 
-@given(st.lists(st.sampled_from(NAMES), max_size=3, unique=True), st.integers(1, 3), st.integers(0, 7))
-def test_items_are_few_different_and_of_the_preferred_categories(chosen: list[str], number: int, each: int) -> None:
+@given(
+    st.lists(st.sampled_from(NAMES), max_size=3, unique=True),
+    st.integers(1, 3),
+    st.integers(0, 7),
+    st.sets(st.integers(0, 7)),
+)
+def test_items_are_few_different_and_of_the_preferred_categories(
+    chosen: list[str], number: int, each: int, bought: set[int]
+) -> None:
     catalogue = stocked(**dict.fromkeys(NAMES, each))
-    items = catalogue.items_for(chosen, number)
-    assert len(items) == min(MOST_ITEMS, each * len(chosen))
+    without = {f"{category}-{place}" for category in chosen for place in bought if place < each}
+    items = catalogue.items_for(chosen, number, without)
+    assert len(items) == min(MOST_ITEMS, each * len(chosen) - len(without))
     assert len({item.sku for item in items}) == len(items)
     assert {item.category for item in items} <= set(chosen)
-    assert items == catalogue.items_for(chosen, number)
+    assert without.isdisjoint(item.sku for item in items)
+    assert items == catalogue.items_for(chosen, number, without)
+
+
+def test_of_what_was_bought_the_first_few_that_the_catalogue_knows() -> None:
+    catalogue = stocked(dresses=5, shoes=1)
+    bought = ["gone", "shoes-0", "dresses-3", "shoes-0", "dresses-1"]
+    assert [item.sku for item in catalogue.items_of(bought)] == ["shoes-0", "dresses-3"][:MOST_LAST_ITEMS]
+    assert [item.sku for item in catalogue.items_of(["shoes-0", "shoes-0"])] == ["shoes-0"]
+    assert catalogue.items_of(["gone"]) == catalogue.items_of([]) == ()
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ FULL = brief(
     categories=("dresses", "shoes"),
     other_interests=("wool", "ignore all that", "jazz"),
     items=(Item(sku="DR-1", name="Linen Dress", category="dresses"),),
+    last_items=(Item(sku="SH-7", name="City Loafer", category="shoes"),),
     offers=(
         Offer(id="week", text="10% off dresses with the code TEN10", code="TEN10", percent=10, until=date(2026, 12, 6)),
         Offer(id="shipping", text="Free shipping on your next order."),
@@ -36,12 +37,14 @@ def test_every_statement_has_its_id() -> None:
         "promise:2",
         "promise:3",
         "item:DR-1",
+        "last:SH-7",
         "offer:week",
         "offer:shipping",
     ]
     assert facts["promise:2"] == BRAND.promises[1]
     assert facts["idea:shoes"] == BRAND.categories[6].idea
     assert facts["item:DR-1"] == "In the shop, under dresses: Linen Dress"
+    assert facts["last:SH-7"] == "They bought this last: City Loafer"
     assert facts["offer:week"] == (
         "10% off dresses with the code TEN10. Percentage: 10%. Code: TEN10. Last day: December 6, 2026."
     )

@@ -6,21 +6,28 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from pydantic import SecretStr
 
+from engagement_pipeline.copywriting import keeping
 from engagement_pipeline.copywriting.brief import Brief
 from engagement_pipeline.copywriting.catalogue import Catalogue, CatalogueError, ListedOffer
 from engagement_pipeline.copywriting.copy import Text
 from engagement_pipeline.copywriting.template import TemplateCopywriter
 from engagement_pipeline.delivery.drafts import DraftReport, write_drafts
 from engagement_pipeline.delivery.outbox import OutboxMailer
+from engagement_pipeline.delivery.previewing import Previewer
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform.settings import PROJECT_ROOT, Settings
 from engagement_pipeline.platform.sql import Database
+from engagement_pipeline.scoring.population import publish_population
+from engagement_pipeline.users.models import Order, OrderStatus
 from engagement_pipeline_tests.conftest import NOW
-from engagement_pipeline_tests.delivery.parts import silent_user
+from engagement_pipeline_tests.delivery.parts import SECRET, silent_user
+from engagement_pipeline_tests.delivery.sql_stores import sql_stores
 from engagement_pipeline_tests.delivery.test_drafts import BRAND, Rooms
 
 CATALOGUE_FILE = PROJECT_ROOT / "data" / "catalogue.yaml"
+USERS = tuple(f"u{number:05}" for number in range(6))
 
 
 class Offering(TemplateCopywriter):
@@ -75,6 +82,48 @@ def test_a_brief_has_the_items_of_its_categories_and_the_offers_of_the_day(
     for brief in briefs(con, database, file):
         assert [item.sku for item in brief.items] == ["DR-1"]
         assert [offer.id for offer in brief.offers] == ["now"]
+
+
+def test_what_was_bought_last_is_the_same_to_a_run_and_to_a_preview(
+    con: duckdb.DuckDBPyConnection, database: Database
+) -> None:
+    rooms = Rooms(con, database)
+    last, before = NOW - timedelta(days=90), NOW - timedelta(days=120)
+    rooms.parts.add_users([silent_user(number) for number in range(6)], NOW)
+    rooms.parts.store.put_orders(
+        [
+            bought("o2", "u00001", last, "DR-101", "SH-701"),
+            bought("o1", "u00001", last, "AC-801", "unheard-of"),
+            bought("o3", "u00002", before, "DR-101"),
+            bought("o4", "u00003", last, "DR-101", "DR-101", "TO-201"),
+            bought("o5", "u00003", last + timedelta(days=1), "KN-301", status=OrderStatus.RETURNED),
+            bought("o6", "u00004", last, "DR-102", status=OrderStatus.CANCELLED),
+            bought("o7", "u00005", last + timedelta(seconds=1), "DR-103"),
+        ],
+        NOW,
+    )
+    rooms.decide(NOW, full=True)
+    publish_population(con, database, NOW)
+    settings = Settings(catalogue_file=CATALOGUE_FILE, secret_key=SecretStr(SECRET))
+    catalogue = Pipeline(settings).catalogue
+    writer = TemplateCopywriter(BRAND)
+    previewer = Previewer(settings, sql_stores(database), writer, "no key", BRAND, catalogue)
+    previewed = {user_id: previewer.preview(user_id, NOW).brief for user_id in USERS}
+    write_drafts(con, rooms.parts.ledger, writer, BRAND, settings, NOW, full=True, catalogue=catalogue)
+    written = {user_id: keeping.read(row.provenance).known() for user_id, row in rooms.parts.rows().items()}
+    assert written == previewed
+    assert {user_id: [item.sku for item in brief.last_items] for user_id, brief in previewed.items()} == {
+        "u00000": [],
+        "u00001": ["AC-801", "DR-101"],
+        "u00002": [],
+        "u00003": ["DR-101", "TO-201"],
+        "u00004": [],
+        "u00005": ["DR-103"],
+    }
+
+
+def bought(order_id: str, user_id: str, at: datetime, *skus: str, status: OrderStatus = OrderStatus.DELIVERED) -> Order:
+    return Order(order_id=order_id, user_id=user_id, ordered_at=at, total_value=50.0, skus=skus, status=status)
 
 
 def test_a_fault_in_the_file_is_named_before_anything_is_written(tmp_path: Path) -> None:

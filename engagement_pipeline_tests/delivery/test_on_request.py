@@ -14,9 +14,10 @@ import pytest
 import sqlalchemy as sa
 
 from engagement_pipeline.cohorts.reasons import Reason
+from engagement_pipeline.copywriting import keeping
 from engagement_pipeline.copywriting.approvals import Approval, Verdict
 from engagement_pipeline.copywriting.brief import Brief
-from engagement_pipeline.copywriting.catalogue import Catalogue, ListedOffer
+from engagement_pipeline.copywriting.catalogue import Catalogue, Item, ListedOffer
 from engagement_pipeline.copywriting.copy import Copywriter, Text
 from engagement_pipeline.copywriting.edition import edition_of
 from engagement_pipeline.copywriting.template import TemplateCopywriter
@@ -364,3 +365,14 @@ def test_it_keeps_the_last_day_of_the_offer_that_it_names(shop: Shop) -> None:
     assert shop.ask().status == "queued"
     [row] = shop.all(emails)
     assert row.last_day == ends
+
+
+def test_it_knows_what_was_bought_last(shop: Shop) -> None:
+    shop.catalogue = Catalogue(items=(Item(sku="SH-7", name="City Loafer", category="shoes"),))
+    bought = order("u00001", NOW - 90 * DAY).model_copy(update={"skus": ("unheard-of", "SH-7")})
+    shop.store.put_orders([bought], NOW)
+    assert shop.ask().status == "queued"
+    [row] = shop.all(emails)
+    brief = keeping.read(row.provenance).known()
+    assert brief is not None
+    assert brief.last_items == shop.catalogue.items

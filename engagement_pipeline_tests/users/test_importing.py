@@ -128,6 +128,44 @@ def test_parquet_with_its_own_types(store: SqlUserStore, tmp_path: Path) -> None
     assert import_path(store, "order", path, NOW) == ImportReport(files=1, read=3, unchanged=3)
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("list.csv", b"id,user,time,total,skus\na,u1,2025-03-31,1,DR-101; 7 ;\nb,u1,2025-03-31,1,\n"),
+        ("bars.csv", b"id,user,time,total,SKU\na,u1,2025-03-31,1,DR-101|7\nb,u1,2025-03-31,1,\n"),
+        ("json.csv", b'id;user;time;total;skus\na;u1;2025-03-31;1;"[""DR-101"", 7]"\nb;u1;2025-03-31;1;[]\n'),
+        (
+            "orders.jsonl",
+            b'{"id": "a", "user": "u1", "time": "2025-03-31", "total": 1, "skus": ["DR-101", 7, null]}\n'
+            b'{"id": "b", "user": "u1", "time": "2025-03-31", "total": 1, "skus": null}\n',
+        ),
+    ],
+)
+def test_what_was_bought_is_a_list_in_any_form(store: SqlUserStore, tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert import_path(store, "order", path, NOW).created == 2
+    assert {each.order_id: each.skus for each in store.orders_of("u1")} == {"a": ("DR-101", "7"), "b": ()}
+
+
+def test_a_single_number_of_the_catalogue_is_a_list_of_one(store: SqlUserStore, tmp_path: Path) -> None:
+    path = tmp_path / "orders.jsonl"
+    path.write_text('{"id": "a", "user": "u1", "time": "2025-03-31", "total": 1, "skus": 7}\n')
+    assert import_path(store, "order", path, NOW).created == 1
+    assert store.orders_of("u1")[0].skus == ("7",)
+
+
+def test_parquet_may_hold_lists(store: SqlUserStore, tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {"order_id": ["a", "b"], "user_id": ["u1", "u1"], "ordered_at": ["2025-03-31"] * 2, "total_value": [1, 2]}
+    path = tmp_path / "orders.parquet"
+    pq.write_table(pa.table({**columns, "skus": pa.array([["DR-101", "7"], None], pa.list_(pa.string()))}), path)
+    assert import_path(store, "order", path, NOW).created == 2
+    assert {each.order_id: each.skus for each in store.orders_of("u1")} == {"a": ("DR-101", "7"), "b": ()}
+
+
 def test_parquet_ids_may_be_numbers_and_bad_rows_are_rejected(database: Database, tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq

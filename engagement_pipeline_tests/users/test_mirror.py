@@ -82,6 +82,20 @@ def test_then_only_changes(database: Database, con: duckdb.DuckDBPyConnection) -
     assert contents(con) == read_whole(database)
 
 
+def test_what_was_bought_comes_along_also_into_a_warehouse_from_before(
+    con: duckdb.DuckDBPyConnection, database: Database
+) -> None:
+    store = store_of(database)
+    store.put_users([user("u1")], NOW)
+    store.put_orders([order("a")], NOW)
+    pull(con, database)
+    con.execute("ALTER TABLE raw_orders DROP COLUMN skus")
+    store.put_orders([order("b", skus=("DR-101", "AC-801")), order("c")], NOW)
+    pull(con, database)
+    found = con.execute("SELECT order_id, skus FROM raw_orders ORDER BY order_id").fetchall()
+    assert found == [("a", None), ("b", ["DR-101", "AC-801"]), ("c", None)]
+
+
 def test_a_deleted_user_disappears_with_the_orders_even_if_back_at_once(
     database: Database, con: duckdb.DuckDBPyConnection
 ) -> None:

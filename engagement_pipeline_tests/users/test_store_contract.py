@@ -126,6 +126,19 @@ def test_orders_come_back_by_their_ids(shop: Shop) -> None:
     assert sorted(shop.store.get_orders(["b", "a", "c", "a"]), key=lambda each: each.order_id) == batch
 
 
+def test_what_was_bought_comes_back_and_is_part_of_the_order(shop: Shop) -> None:
+    shop.store.put_users([user("u1")], NOW)
+    bought = order("a", skus=("DR-101", "AC/801 é", "DR-101"))
+    shop.store.put_orders([order("a"), order("b", skus=("TO-201",))], NOW)
+    assert shop.store.put_orders([bought], later(1)) == WriteCounts(0, 1, 0)
+    assert shop.store.get_orders(["a"]) == [bought]
+    assert shop.store.put_orders([bought, order("b")], later(2)) == WriteCounts(0, 1, 1)
+    assert [each.skus for each in sorted(shop.store.orders_of("u1"), key=lambda each: each.order_id)] == [
+        bought.skus,
+        (),
+    ]
+
+
 def test_a_cancelled_order_no_longer_counts(shop: Shop) -> None:
     shop.store.put_users([user("u1")], NOW)
     shop.store.put_orders([order("a", days_ago=50), order("b", days_ago=2)], NOW)

@@ -27,6 +27,7 @@ orders = st.builds(
     ordered_at=moments,
     total_value=st.integers(0, 50_000).map(lambda cents: cents / 100),
     item_count=st.integers(0, 5),
+    skus=st.lists(st.sampled_from(["DR-101", "AC-801"]), max_size=2).map(tuple),
     status=st.sampled_from(OrderStatus),
 )
 

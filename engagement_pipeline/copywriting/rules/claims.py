@@ -80,7 +80,7 @@ def offer_scope(letter: Letter) -> Iterator[Violation]:
     whole = phrases(tuple(offer.text.rstrip(".! ") for offer, _ in offers))
     for passage in letter.passages if offers else ():
         text = passage.nameless
-        for item in letter.brief.items:
+        for item in letter.brief.goods:
             text = phrases((item.name,)).sub(item.category, text)
         around = _Scope.of(text, letter.brand)
         for sentence in wording.SENTENCE_END.split(neutral(whole, text)):

@@ -20,7 +20,7 @@ _BEFORE_A_DATE = (
 def without_own_words(text: str, brief: Brief, brand: Brand) -> str:
     """Take out of a text what the brand, the items and the offers say themselves."""
     ideas = (category.idea for category in brand.categories if category.name in brief.categories)
-    phrases = (brand.name, brand.team, *brand.promises, *ideas, *(item.name for item in brief.items))
+    phrases = (brand.name, brand.team, *brand.promises, *ideas, *(item.name for item in brief.goods))
     return neutral(_own_words(phrases, brief.offers), text)
 
 

@@ -103,6 +103,7 @@ def order_written(order: Order, seen: Sequence[Item], now: datetime) -> Put | Up
         "orderDate": text_of(order.ordered_at),
         "totalValue": order.total_value,
         "itemCount": order.item_count,
+        "skus": list(order.skus),
         "status": order.status.value,
         "updatedAt": text_of(now),
     }

@@ -48,6 +48,7 @@ _ORDER: Final = {
     "ordered_at": "orderDate",
     "total_value": "totalValue",
     "item_count": "itemCount",
+    "skus": "skus",
     "status": "status",
 }
 

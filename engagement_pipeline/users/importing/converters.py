@@ -110,13 +110,14 @@ def to_status(value: Any) -> OrderStatus:
 
 def to_categories(value: Any) -> tuple[str, ...]:
     """Return a list of names, given as a list, as JSON or separated by `;` or `|`; each name once."""
-    if isinstance(value, (list, tuple)):
-        parts = list(value)
-    else:
-        text = to_text(value)
-        parts = _json_list(text) if text.startswith("[") else re.split(r"[;|]", text)
-    named = (to_text(part) for part in parts if part is not None)
-    return tuple(dict.fromkeys(name for name in named if name))
+    names = map(to_text, _parts(value))
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def to_skus(value: Any) -> tuple[str, ...]:
+    """Return a list of the catalogue's numbers, given like categories; a single one may be a plain number."""
+    skus = map(to_identifier, [value] if isinstance(value, int) else _parts(value))
+    return tuple(sku for sku in skus if sku)
 
 
 def _time_zone(offset: str) -> timezone:
@@ -125,6 +126,15 @@ def _time_zone(offset: str) -> timezone:
     digits = offset[1:].replace(":", "").ljust(4, "0")
     ahead = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
     return timezone(-ahead if offset[0] == "-" else ahead)
+
+
+def _parts(value: Any) -> list[Any]:
+    if isinstance(value, (list, tuple)):
+        parts = list(value)
+    else:
+        text = to_text(value)
+        parts = _json_list(text) if text.startswith("[") else re.split(r"[;|]", text)
+    return [part for part in parts if part is not None]
 
 
 def _json_list(text: str) -> list[Any]:

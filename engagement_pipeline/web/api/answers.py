@@ -100,7 +100,7 @@ def order_of(call: Call, fields: OrderFields, place: str = "") -> Order:
     values = fields.model_dump()
     _check_moments(call, values, place)
     try:
-        return Order.model_validate({**values, "status": OrderStatus(fields.status)})
+        return Order.model_validate({**values, "skus": tuple(fields.skus), "status": OrderStatus(fields.status)})
     except ValidationError as error:
         raise not_valid([_placed(each, place) for each in field_errors(_found(error))]) from None
 

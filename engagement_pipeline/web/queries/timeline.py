@@ -123,7 +123,7 @@ def _orders(
         most += _shown_at(connection, user_id, before[0])
     newest = query.order_by(orders.c.ordered_at.desc(), orders.c.order_id.desc()).limit(most)
     for row in connection.execute(newest):
-        details = {"total_value": row.total_value, "item_count": row.item_count}
+        details = {"total_value": row.total_value, "item_count": row.item_count, "skus": row.skus or []}
         yield Entry(row.ordered_at, "order", row.order_id, row.status, row.order_id, None, details)
 
 

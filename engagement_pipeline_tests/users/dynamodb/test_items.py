@@ -161,6 +161,12 @@ def test_orders_are_read_strictly_or_passed_over() -> None:
     assert readable_orders([item, broken]) == [got]
 
 
+@pytest.mark.parametrize("held", [["AC-801", "DR-101"], {"DR-101", "AC-801"}, "AC-801;DR-101"])
+def test_what_was_bought_is_read_in_the_forms_that_tables_hold(held: Any) -> None:
+    item = {"userId": "u1", "orderId": "a", "orderDate": "2026-01-15", "totalValue": 1, "skus": held}
+    assert order_of(item, NOW).skus == ("AC-801", "DR-101")
+
+
 moments = st.datetimes(datetime(1900, 1, 2), datetime(9990, 1, 1), timezones=st.just(timezone.utc))  # noqa: DTZ001
 amounts = st.integers(0, 10**14).map(lambda cents: cents / 100)
 
@@ -218,7 +224,7 @@ def test_any_value_comes_back(value: Any) -> None:
 
 
 def test_an_order_is_written_as_it_is_read() -> None:
-    given_order = order("a", value=12.34, item_count=3, status=OrderStatus.SHIPPED)
+    given_order = order("a", value=12.34, item_count=3, skus=("DR-101",), status=OrderStatus.SHIPPED)
     update = order_written(given_order, (), NOW)
     assert isinstance(update, Update)
     assert order_of({"userId": "u1", "orderId": "a", **update.sets}, NOW) == given_order

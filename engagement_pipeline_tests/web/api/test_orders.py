@@ -40,6 +40,17 @@ def test_the_same_id_replaces(api: TestClient) -> None:
     assert (changed.status_code, changed.json()["result"]) == (200, "updated")
 
 
+def test_what_was_bought_is_kept_and_shown(api: TestClient) -> None:
+    bought = ORDER | {"skus": ["DR-101", "AC-801"]}
+    answer = api.post("/api/orders", json=bought)
+    assert answer.json()["order"]["skus"] == ["DR-101", "AC-801"]
+    assert api.get(answer.headers["location"]).json()["skus"] == ["DR-101", "AC-801"]
+    assert api.get("/api/users/u1/orders").json()["items"][0]["skus"] == ["DR-101", "AC-801"]
+    [told] = [each for each in api.get("/api/users/u1/timeline").json()["items"] if each["order_id"] == "new/1"]
+    assert told["details"]["skus"] == ["DR-101", "AC-801"]
+    assert api.post("/api/orders", json=ORDER).json()["order"]["skus"] == []
+
+
 def test_a_batch_is_written_whole_or_not_at_all(api_shop: Shop, api: TestClient) -> None:
     batch = [ORDER | {"order_id": f"n{n}", "user_id": f"u{n % 3}"} for n in range(6)]
     answer = api.post("/api/order-batches", json={"orders": batch})
@@ -73,6 +84,8 @@ def test_a_large_batch_fits(api: TestClient) -> None:
         ({"total_value": 1e300}, "total_value"),
         ({"total_value": "5"}, "total_value"),
         ({"item_count": 2**31}, "item_count"),
+        ({"skus": "DR-101"}, "skus"),
+        ({"skus": ["x"] * 101}, "skus"),
         ({"status": "lost"}, "status"),
         ({"ordered_at": "2026-03-04T12:00:00Z"}, "ordered_at"),
         ({"user_id": "nobody"}, "user_id"),

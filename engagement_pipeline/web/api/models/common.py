@@ -58,6 +58,7 @@ Moment = Annotated[
     AfterValidator(_in_range),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-03-01T12:00:00Z"]}),
 ]
+Sku = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_TRIMMED)]
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=_TRIMMED)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_ONE_LINE)]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]

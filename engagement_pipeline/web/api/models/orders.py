@@ -5,7 +5,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field
 
-from engagement_pipeline.web.api.models.common import Count, Given, Identifier, Moment, Score, Taken
+from engagement_pipeline.users.models import MAX_SKUS
+from engagement_pipeline.web.api.models.common import Count, Given, Identifier, Moment, Score, Sku, Taken
 from engagement_pipeline.web.api.models.users import Amount
 
 Status = Literal["created", "processing", "shipped", "delivered", "cancelled", "returned"]
@@ -16,6 +17,7 @@ EXAMPLE: Final[dict[str, Any]] = {
     "ordered_at": "2026-03-01T12:00:00Z",
     "total_value": 59.9,
     "item_count": 2,
+    "skus": ["DR-101", "AC-801"],
     "status": "created",
 }
 
@@ -30,6 +32,9 @@ class OrderFields(Taken):
     ordered_at: Moment
     total_value: Amount = Field(description="What was paid, in the shop's currency; rounded to cents.")
     item_count: Count = 1
+    skus: Annotated[list[Sku], Field(max_length=MAX_SKUS)] = Field(
+        [], description="What was bought, by the catalogue's numbers: an e-mail may name what it knows of these."
+    )
     status: Status = Field("delivered", description="Cancelled and returned orders count for nothing.")
 
 
@@ -49,6 +54,7 @@ class OrderAnswer(Given):
     ordered_at: datetime
     total_value: float
     item_count: int
+    skus: list[str]
     status: Status
 
 
