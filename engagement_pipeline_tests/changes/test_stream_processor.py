@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engagement_pipeline.changes.events import parse
+from engagement_pipeline.delivery.dynamodb import writes
 from engagement_pipeline.platform.dynamodb_values import attributes_of, item_of
+from engagement_pipeline_tests.conftest import NOW
 from infra.stream_processor import handler as processor
 from infra.stream_processor.handler import MOST_BYTES, MOST_MESSAGES, Message, batches, message_of, plain
 
@@ -113,6 +115,19 @@ def test_of_an_address_only_whether_it_is_suppressed_is_told() -> None:
     assert message("Addresses", touched, suppressed) is not None
     assert message("Addresses", suppressed, touched) is not None
     assert message("Addresses", suppressed, None) is not None
+
+
+def test_who_holds_an_email_is_not_told() -> None:
+    queued = {**EMAIL, "status": "queued"}
+    claiming = writes.claiming("e1", "worker", NOW, NOW)
+    held = {**queued, **claiming.sets}
+    assert message("Emails", queued, held) is None
+    assert set(writes.giving_back("worker", "e1").removes) == claiming.sets.keys()
+    assert message("Emails", held, queued) is None
+    assert message("Emails", held, {**held, "status": "sending"}) is not None
+    assert message("Emails", held, {**queued, "notBefore": "2026-03-02T16:00:00Z"}) is not None
+    assert message("Emails", None, held) is not None
+    assert message("Emails", held, None) is not None
 
 
 def test_what_is_too_large_is_to_be_looked_up() -> None:

@@ -46,7 +46,7 @@ def make_changes(scope: Construct, key: kms.IKey, tables: Tables) -> Changes:
                 starting_position=lambda_.StartingPosition.TRIM_HORIZON,
                 batch_size=_RECORDS,
                 report_batch_item_failures=True,
-                # The processor finds something to publish in every record: only SNS can fail, and may for hours.
+                # The processor can read every record: only SNS can fail, and may for hours.
                 bisect_batch_on_error=True,
                 max_record_age=_YOUNGEST_LOST,
                 on_failure=sources.SqsDlq(unpublished),

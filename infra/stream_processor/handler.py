@@ -1,11 +1,11 @@
 """Turns the change records of DynamoDB's streams into events, and publishes them to the topic of changes.
 
 It knows the shape of the tables, not what they mean: whoever listens decides that. Nothing but Python and what Lambda
-brings along is needed. Every record gives an event, so that none can hold up those behind it: what is too large for
-SNS, or cannot be read, is announced without its contents, and whoever listens looks it up.
+brings along is needed. No record can hold up those behind it: what is too large for SNS, or what SNS finds fault with,
+is announced without its contents, and whoever listens looks it up.
 
-Our own notes are not announced: a score that we write to a user, and a touch that we note at an address. The system
-would only react to itself.
+Our own notes are not announced: a score that we write to a user, a touch that we note at an address, and who holds an
+e-mail. The system would only react to itself.
 """
 
 import json
@@ -39,6 +39,8 @@ OPERATIONS = {"INSERT": "created", "MODIFY": "updated", "REMOVE": "deleted"}
 SCORE = {"engagementScore", "scoreBand", "scoredAt", "updatedAt"}
 TOUCH = {"lastEmailDate", "touchedAt", "lastTouchAt", "touchesSinceOrder", "steps", "version"}
 SUPPRESSION = ("reason", "source", "suppressedAt")
+# Which sender has an e-mail in its hands.
+CLAIM = {"claimedBy", "claimedUntil", "claimShard"}
 
 _CONNECTIONS = 8
 _TRIES = 4
@@ -119,11 +121,10 @@ def without_contents(message: Message) -> Message:
 
 def is_own_note(entity: str, old: Image | None, new: Image | None) -> bool:
     """Tell whether a change holds nothing but what we note for ourselves."""
-    if entity == "user":
-        return old is not None and new is not None and changed(old, new) <= SCORE
     if entity == "address":
         return all((old or {}).get(name) == (new or {}).get(name) for name in SUPPRESSION)
-    return False
+    notes = {"user": SCORE, "email": CLAIM}.get(entity)
+    return notes is not None and old is not None and new is not None and changed(old, new) <= notes
 
 
 def cause_of(entity: str, old: Image | None, new: Image | None) -> str:

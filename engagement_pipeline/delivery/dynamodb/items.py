@@ -127,7 +127,8 @@ def columns_of(item: Mapping[str, Any]) -> dict[str, Any] | None:
     if not is_email(item):
         return None
     row = stored_email(item)
-    columns = asdict(row) | {"email_id": column_id(row.email_id)}
+    # Who holds it only the item says: that is not announced.
+    columns = asdict(row) | {"email_id": column_id(row.email_id), "claimed_by": None, "claimed_until": None}
     # There, a user has a step of a campaign once.
     return columns | ({"step": zlib.crc32(row.email_id.encode()) >> 1} if row.campaign == EARLIER else {})
 
