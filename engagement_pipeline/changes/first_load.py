@@ -3,11 +3,10 @@
 Events may go on meanwhile: what they tell of an item stands. A load that was cut short is simply begun anew.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any, Final
 
 from engagement_pipeline.changes.consumer import NOT_STORABLE
@@ -16,6 +15,7 @@ from engagement_pipeline.changes.item_reader import TABLES, ItemReader
 from engagement_pipeline.changes.leftovers import ItemId, has_rows, left_over
 from engagement_pipeline.changes.read_model import ReadModel
 from engagement_pipeline.changes.reading import Reading
+from engagement_pipeline.platform.batches import in_batches
 from engagement_pipeline.platform.dynamodb import Dynamo, connect
 from engagement_pipeline.platform.dynamodb_bulk import exported, scanned
 from engagement_pipeline.platform.errors import BadInputError
@@ -104,7 +104,7 @@ class _Loader:
         is_new = not has_rows(self._database, entity)
         total = LoadReport()
         with closing(found) as items:
-            for batch in _batches(items):
+            for batch in in_batches(items, _AT_ONCE):
                 total += self._take(entity, batch, begun)
                 on_progress(len(batch))
         if begun is None or is_new:
@@ -191,9 +191,3 @@ def _gone(entity: Entity, key: ItemId, now: datetime) -> ChangeEvent:
         sequence=0,
         occurred_at=now,
     )
-
-
-def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
-    rest = iter(items)
-    while batch := list(islice(rest, _AT_ONCE)):
-        yield batch

@@ -2,14 +2,15 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from engagement_pipeline.platform import aws
+from engagement_pipeline.platform.batches import in_batches
 from engagement_pipeline.platform.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -24,8 +25,6 @@ _CALLS_AT_ONCE: Final = 16
 _COUNT: Final = "ApproximateNumberOfMessages"
 _CAUSE: Final = "cause"
 _SHOP: Final = "shop"
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -161,12 +160,7 @@ class ChangeQueue:
         self._sqs.send_message(QueueUrl=self._dead_letters, MessageBody=message.text)
 
     def _for_each_part(self, messages: Sequence[Message], call: Callable[[Sequence[Message]], int]) -> list[int]:
-        return [failed for failed in self._pool.map(call, _parts(messages)) if failed]
-
-
-def _parts(messages: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    for start in range(0, len(messages), AT_ONCE):
-        yield messages[start : start + AT_ONCE]
+        return [failed for failed in self._pool.map(call, in_batches(messages, AT_ONCE)) if failed]
 
 
 def _cause(message: dict[str, Any]) -> str | None:

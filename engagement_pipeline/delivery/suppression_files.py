@@ -7,11 +7,10 @@ store with another secret. Keys of such a store cannot be told from ours: they m
 import csv
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -21,6 +20,7 @@ from engagement_pipeline.delivery import suppressions
 from engagement_pipeline.delivery.stores import Stores
 from engagement_pipeline.delivery.suppressions import Suppression
 from engagement_pipeline.delivery.tables import suppressions as table
+from engagement_pipeline.platform.batches import in_batches
 from engagement_pipeline.platform.errors import BadInputError
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users import rejects
@@ -92,7 +92,7 @@ def import_suppressions(
     source = _open(path)
     reader = _Reader(secret_key, now)
     read = added = rejected = 0
-    for batch in _batches(source.records()):
+    for batch in in_batches(source.records(), _BATCH):
         taken: list[Suppression] = []
         refused: list[Reject] = []
         for raw in batch:
@@ -199,12 +199,6 @@ def _names(header: str, delimiter: str) -> list[str]:
         return [name.strip().lower() for name in next(csv.reader([header], delimiter=delimiter, strict=True))]
     except csv.Error:
         return []
-
-
-def _batches(records: Iterable[RawRecord]) -> Iterator[Sequence[RawRecord]]:
-    remaining = iter(records)
-    while batch := list(islice(remaining, _BATCH)):
-        yield batch
 
 
 def _rejected(file: str, raw: RawRecord, fault: Fault) -> Reject:

@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timezone
-from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 
+from engagement_pipeline.platform.batches import in_batches
 from engagement_pipeline.users.aggregates import CountedOrder, Stated, aggregate, touches_since
 from engagement_pipeline.users.models import COUNTED
 from engagement_pipeline.users.tables import orders, users
@@ -23,9 +23,7 @@ _DERIVED = ("order_count", "order_days", "average_order_value", "first_order_at"
 
 def chunks(ids: Iterable[str]) -> Iterator[list[str]]:
     """Split ids so that each part fits into one statement."""
-    rest = iter(ids)
-    while chunk := list(islice(rest, _CHUNK)):
-        yield chunk
+    return in_batches(ids, _CHUNK)
 
 
 def derived(stated: Stated, counted: Iterable[CountedOrder], touched_at: Sequence[datetime]) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
-from itertools import islice
-from typing import Final, TypeVar
+from typing import Final
 
 from engagement_pipeline.copywriting.brand import Brand
 from engagement_pipeline.copywriting.openai.batch_lines import Questions
@@ -19,6 +18,7 @@ from engagement_pipeline.copywriting.openai.following import Follower
 from engagement_pipeline.copywriting.openai.requests import AT_ONCE, Request, RequestStore
 from engagement_pipeline.copywriting.openai.submitting import Submitter
 from engagement_pipeline.copywriting.openai.texts import TextKey, TextStore
+from engagement_pipeline.platform.batches import in_batches
 from engagement_pipeline.platform.settings import Settings
 from engagement_pipeline.platform.sql import Database
 
@@ -26,8 +26,6 @@ from engagement_pipeline.platform.sql import Database
 LEAST_TIME: Final = timedelta(hours=2)
 # After a batch that has not brought everything the rest is asked for directly, and is not put into the next batch.
 RESTS: Final = timedelta(hours=8)
-
-_Any = TypeVar("_Any")
 
 
 class Planner:
@@ -96,7 +94,7 @@ class Planner:
     def _put_together(self, wanted: Iterable[Request]) -> bool:
         """Note what is missing, once it is enough for a batch; tell whether it was."""
         few: dict[TextKey, Request] | None = {}
-        for chunk in _chunks(wanted, AT_ONCE):
+        for chunk in in_batches(wanted, AT_ONCE):
             missing = {request.key: request for request in self._missing(chunk)}
             if few is not None:
                 few.update(missing)
@@ -154,9 +152,3 @@ def next_hour(now: datetime, hour: int) -> datetime:
     """Return the next moment, later than now, at which the clock shows this hour in now's time zone."""
     today = now.replace(hour=hour, minute=0, second=0, microsecond=0)
     return today if today > now else today + timedelta(days=1)
-
-
-def _chunks(items: Iterable[_Any], size: int) -> Iterator[list[_Any]]:
-    left = iter(items)
-    while chunk := list(islice(left, size)):
-        yield chunk

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Final, TypeVar
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -23,6 +23,7 @@ from engagement_pipeline.delivery.statuses import OPEN, WAITING, Status
 from engagement_pipeline.delivery.tables import emails
 from engagement_pipeline.delivery.workers import new_worker
 from engagement_pipeline.platform.audit import AuditEntry
+from engagement_pipeline.platform.batches import in_batches
 from engagement_pipeline.platform.dynamodb import Dynamo
 from engagement_pipeline.platform.dynamodb_audit import audit_put
 from engagement_pipeline.platform.dynamodb_tables import EMAILS
@@ -32,8 +33,6 @@ from engagement_pipeline.platform.side_by_side import each
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.dynamodb.items import text_of
 from engagement_pipeline.users.reading import UserReader
-
-Found = TypeVar("Found")
 
 _AT_ONCE: Final = 1_000
 # Whoever closes rows holds them until what follows from it is written. If it dies, the next sender finds them.
@@ -94,7 +93,8 @@ class DynamoLedger(DynamoSending):
         drafts = waiting(self._dynamo, campaign, ["draft"], fresh=self._fresh)
         sendable = (row for row in drafts if may_be_sent(row.edition))
         return sum(
-            self._count(writes.queueing(campaign, row.email_id, now) for row in some) for some in _in_parts(sendable)
+            self._count(writes.queueing(campaign, row.email_id, now) for row in some)
+            for some in in_batches(sendable, _AT_ONCE)
         )
 
     def decide(self, approval: Approval, audit: AuditEntry | None = None) -> Approval | None:
@@ -106,7 +106,7 @@ class DynamoLedger(DynamoSending):
     def close_rejected(self, campaign: str, count: int, now: datetime) -> int:
         worker, until = new_worker(), now + _TO_SETTLE
         closed = 0
-        for ids in _in_parts(islice(self._free_rejected(campaign), count)):
+        for ids in in_batches(islice(self._free_rejected(campaign), count), _AT_ONCE):
             closed += self._count(writes.taking_out(worker, email_id, COPY_REJECTED, now, until) for email_id in ids)
             self._settle(worker, ids, None, now)
         return closed
@@ -197,7 +197,7 @@ class DynamoLedger(DynamoSending):
         rejected = self._rejected(campaign)
         found = waiting(self._dynamo, campaign) if rejected else iter(())
         ids = (row.email_id for row in found if (row.edition or UNNAMED) in rejected)
-        for part in _in_parts(ids):
+        for part in in_batches(ids, _AT_ONCE):
             for row in self._rows.get(part).values():
                 if row.status in WAITING and row.claimed_by is None:
                     yield row.email_id
@@ -205,8 +205,3 @@ class DynamoLedger(DynamoSending):
 
 def _entry(audit: AuditEntry | None) -> list[Put]:
     return [] if audit is None else [audit_put(audit)]
-
-
-def _in_parts(found: Iterator[Found]) -> Iterator[list[Found]]:
-    while part := list(islice(found, _AT_ONCE)):
-        yield part

@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from itertools import islice
 
 import sqlalchemy as sa
 
@@ -24,6 +23,7 @@ from engagement_pipeline.delivery.suppressions import ERASED, Suppressions
 from engagement_pipeline.delivery.tables import email_events
 from engagement_pipeline.platform import change_log
 from engagement_pipeline.platform.audit import AuditEntry
+from engagement_pipeline.platform.batches import in_batches
 from engagement_pipeline.platform.change_log import Change
 from engagement_pipeline.platform.sql import Database, insert_or_ignore
 from engagement_pipeline.users.reading import UserReader
@@ -77,8 +77,7 @@ class Feedback:
         with self._database.write() as connection:
             change_log.lock(connection)
             total = Intake()
-            rest = iter(events)
-            while batch := list(islice(rest, _BATCH)):
+            for batch in in_batches(events, _BATCH):
                 total += self._take(connection, batch, now, audit)
                 audit = None
             return total
@@ -95,9 +94,8 @@ class Feedback:
         with self._database.write() as connection:
             change_log.lock(connection)
             matched = 0
-            rest = iter(pairs.items())
-            while batch := dict(islice(rest, _BATCH)):
-                found, rows = self._match(connection, batch, now)
+            for batch in in_batches(pairs.items(), _BATCH):
+                found, rows = self._match(connection, dict(batch), now)
                 self._draw(connection, found, rows, {}, now)
                 matched += len(found)
             return matched
