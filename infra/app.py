@@ -11,6 +11,7 @@ from pathlib import Path
 import aws_cdk as cdk
 import cdk_nag
 
+from infra.artefacts import MADE_OF, made_of
 from infra.config import FOLDER, DeploymentError, load
 from infra.data.stack import DataStack
 from infra.explained import explain
@@ -54,7 +55,10 @@ def main(arguments: list[str] | None = None) -> int:
     app.synth()
     findings = unexplained(given.out)
     sys.stderr.writelines(f"{finding}\n" for finding in findings)
-    return 1 if findings else 0
+    if findings:
+        return 1
+    (given.out / MADE_OF).write_text(made_of(deployment))
+    return 0
 
 
 def unexplained(out: Path) -> list[str]:

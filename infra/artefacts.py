@@ -1,12 +1,17 @@
-"""The stream processor's code as a file that Lambda takes, named by its content."""
+"""The stream processor's code as a file that Lambda takes, named by its content; and what templates are made of."""
 
 import hashlib
 import io
+import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-_FOLDER = Path(__file__).resolve().parent / "stream_processor"
+from engagement_pipeline.platform import dynamodb_tables
+from infra.config import FOLDER, Deployment
+
+# Lies beside the templates.
+MADE_OF = "made-of.txt"
 # Zip files hold a time; the same code must make the same file.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -37,4 +42,12 @@ def make_artefact(folder: Path) -> Artefact:
     return Artefact(f"{folder.name}/{hashlib.sha256(content).hexdigest()[:32]}.zip", content)
 
 
-STREAM_PROCESSOR = make_artefact(_FOLDER)
+def made_of(deployment: Deployment) -> str:
+    """Return a name for all that templates are made of: a deployment, and the code as it is now."""
+    name = hashlib.sha256(json.dumps(asdict(deployment), sort_keys=True).encode())
+    for path in [*sorted(FOLDER.rglob("*.py")), Path(dynamodb_tables.__file__)]:
+        name.update(path.read_bytes())
+    return name.hexdigest()
+
+
+STREAM_PROCESSOR = make_artefact(FOLDER / "stream_processor")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from infra.artefacts import STREAM_PROCESSOR, Artefact, bucket_name
+from infra.artefacts import MADE_OF, STREAM_PROCESSOR, Artefact, bucket_name, made_of
 from infra.config import FOLDER, MAIL_FROM, Deployment, DeploymentError, load
 
 TEMPLATES: Final = FOLDER / "cdk.out"
@@ -205,14 +205,9 @@ def check_templates(deployment: Deployment, folder: Path) -> None:
     Raises:
         DeploymentError: they have to be written anew.
     """
-    path = template_of(deployment, "data", folder)
-    if not path.exists() or STREAM_PROCESSOR.key not in path.read_text():
-        raise DeploymentError(f"{path} is missing, or of other code: make synth")
-
-
-def template_of(deployment: Deployment, stack: str, folder: Path) -> Path:
-    """Return where a stack's template is."""
-    return folder / f"{deployment.name}-{stack}{_SUFFIX}"
+    path = folder / MADE_OF
+    if not path.exists() or path.read_text() != made_of(deployment):
+        raise DeploymentError(f"{folder} holds no templates, or those of another deployment or other code: make synth")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -229,7 +224,7 @@ def main(arguments: list[str] | None = None) -> int:
         check_templates(deployment, given.templates)
         if (given.stack == "services") != bool(given.image_tag):
             raise DeploymentError("services need --image-tag, data has no use for it")
-        template = template_of(deployment, given.stack, given.templates)
+        template = given.templates / f"{deployment.name}-{given.stack}{_SUFFIX}"
         _deploy(deployment, template, {"ImageTag": given.image_tag} if given.image_tag else {}, ask=not given.yes)
     except DeploymentError as error:
         _tell(str(error))

@@ -2,13 +2,14 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engagement_pipeline_tests.aws_server import REGION
-from infra.config import EXAMPLE, DeploymentError, load
+from infra.config import EXAMPLE, FOLDER, DeploymentError, load
 from infra.demo.cloud import DOMAIN, write_deployment
 from infra.deploy import Account, FailedError, check_templates, main
 
@@ -86,16 +87,22 @@ def test_what_cannot_be_made_is_told_with_its_reason(account: Account, template:
         _deploy(account, broken)
 
 
-def test_templates_of_other_code_are_not_deployed(templates: Path, tmp_path: Path) -> None:
-    deployment = load(EXAMPLE)
+def test_templates_of_another_deployment_or_other_code_are_not_deployed(
+    templates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = load(write_deployment(tmp_path))
     check_templates(deployment, templates)
     with pytest.raises(DeploymentError, match="make synth"):
         check_templates(deployment, tmp_path)
-    shutil.copy(templates / f"{_STACK}.template.json", tmp_path)
-    path = tmp_path / f"{_STACK}.template.json"
-    path.write_text(path.read_text().replace("stream_processor/", "stream_processor/0"))
     with pytest.raises(DeploymentError, match="make synth"):
-        check_templates(deployment, tmp_path)
+        check_templates(replace(deployment, settings={"ENGAGEMENT_SEND_MODE": "live"}), templates)
+    code = shutil.copytree(FOLDER, tmp_path / "infra", ignore=shutil.ignore_patterns("cdk.out", "deployment.json"))
+    monkeypatch.setattr("infra.artefacts.FOLDER", code)
+    check_templates(deployment, templates)
+    with (code / "services" / "tasks.py").open("a") as file:
+        file.write("# something else\n")
+    with pytest.raises(DeploymentError, match="make synth"):
+        check_templates(deployment, templates)
 
 
 def test_an_examples_names_are_not_deployed(
