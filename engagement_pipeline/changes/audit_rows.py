@@ -1,13 +1,13 @@
 """The audit log as its items say: entries are added, and after an erasure lead to nobody any more."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
 from engagement_pipeline.changes.reading import Reading
 from engagement_pipeline.changes.tables import audit_copies
-from engagement_pipeline.platform.audit import AuditEntry, audit_log
+from engagement_pipeline.platform.audit import AuditEntry, audit_log, row_of
 from engagement_pipeline.users.derived import chunks
 
 _WRITE: Final = (
@@ -40,18 +40,6 @@ def _add(connection: sa.Connection, new: Mapping[str, AuditEntry]) -> None:
     # Their ids rise with time: rows come in the order in which things happened.
     ids = sorted(new)
     insert = sa.insert(audit_log).returning(audit_log.c.audit_id, sort_by_parameter_order=True)
-    added = connection.execute(insert, [_row(new[entry_id]) for entry_id in ids]).scalars()
+    added = connection.execute(insert, [row_of(new[entry_id]) for entry_id in ids]).scalars()
     copies = [{"entry_id": entry_id, "audit_id": audit_id} for entry_id, audit_id in zip(ids, added, strict=True)]
     connection.execute(sa.insert(audit_copies), copies)
-
-
-def _row(entry: AuditEntry) -> dict[str, Any]:
-    return {
-        "happened_at": entry.happened_at,
-        "actor": entry.actor,
-        "action": entry.action,
-        "entity": entry.entity,
-        "entity_id": entry.entity_id,
-        "details": dict(entry.details),
-        "request_id": entry.request_id,
-    }

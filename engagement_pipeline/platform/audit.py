@@ -94,4 +94,9 @@ class SqlAudit:
 def record(connection: sa.Connection, entry: AuditEntry | None) -> None:
     """Record a write in its own transaction, if it has an entry."""
     if entry is not None:
-        connection.execute(sa.insert(audit_log), [{**vars(entry), "details": dict(entry.details)}])
+        connection.execute(sa.insert(audit_log), [row_of(entry)])
+
+
+def row_of(entry: AuditEntry) -> dict[str, Any]:
+    """Return an entry's row."""
+    return {**vars(entry), "details": dict(entry.details)}

@@ -36,6 +36,11 @@ def audit_put(entry: AuditEntry) -> Put:
     return Put(AUDIT, item if entry.request_id is None else {**item, "requestId": entry.request_id})
 
 
+def audit_puts(entry: AuditEntry | None) -> list[Put]:
+    """Return what a transaction takes along of a change that may have an entry."""
+    return [] if entry is None else [audit_put(entry)]
+
+
 class DynamoAudit:
     """Who changed what, for ever.
 

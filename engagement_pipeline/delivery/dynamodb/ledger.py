@@ -25,7 +25,7 @@ from engagement_pipeline.delivery.workers import new_worker
 from engagement_pipeline.platform.audit import AuditEntry
 from engagement_pipeline.platform.batches import in_batches
 from engagement_pipeline.platform.dynamodb import Dynamo
-from engagement_pipeline.platform.dynamodb_audit import audit_put
+from engagement_pipeline.platform.dynamodb_audit import audit_puts
 from engagement_pipeline.platform.dynamodb_tables import EMAILS
 from engagement_pipeline.platform.dynamodb_words import all_of, equals, less
 from engagement_pipeline.platform.dynamodb_writes import Put
@@ -70,7 +70,7 @@ class DynamoLedger(DynamoSending):
         return sum(created)
 
     def request(self, email: NewEmail, now: datetime, audit: AuditEntry | None = None) -> bool:
-        return self._rows.create(new_row(email, "queued", now), _entry(audit))
+        return self._rows.create(new_row(email, "queued", now), audit_puts(audit))
 
     def taken(self, campaign: str, steps: Mapping[str, int]) -> set[str]:
         ids = {email_id_for(user_id, campaign, step): user_id for user_id, step in steps.items()}
@@ -150,7 +150,7 @@ class DynamoLedger(DynamoSending):
         def take(report: Report, also: Sequence[Put] = ()) -> StoredEmail | None:
             return self._rows.change(report.email_id, lambda row: moves.reported(row, report, now), also)
 
-        left = _entry(audit)
+        left = audit_puts(audit)
         # The entry goes with the first row that moves, or by itself.
         for report in reports if left else ():
             left = [] if take(report, left) else left
@@ -201,7 +201,3 @@ class DynamoLedger(DynamoSending):
             for row in self._rows.get(part).values():
                 if row.status in WAITING and row.claimed_by is None:
                     yield row.email_id
-
-
-def _entry(audit: AuditEntry | None) -> list[Put]:
-    return [] if audit is None else [audit_put(audit)]

@@ -7,7 +7,7 @@ from engagement_pipeline.delivery.dynamodb.addresses import SUPPRESSION
 from engagement_pipeline.delivery.suppressions import ERASED, HABIT, RULE, Suppression, one_each
 from engagement_pipeline.platform.audit import AuditEntry
 from engagement_pipeline.platform.dynamodb import Dynamo
-from engagement_pipeline.platform.dynamodb_audit import audit_put
+from engagement_pipeline.platform.dynamodb_audit import audit_puts
 from engagement_pipeline.platform.dynamodb_tables import ADDRESSES
 from engagement_pipeline.platform.dynamodb_values import Item
 from engagement_pipeline.platform.dynamodb_words import Condition, absent, all_of, equals, is_one_of, unequal
@@ -36,7 +36,7 @@ class DynamoSuppressions:
         new = 0
         # The audit's entry goes with the first that is new.
         while audit is not None and wanted and not new:
-            new += self._add(wanted.pop(), audit_put(audit))
+            new += self._add(wanted.pop(), audit_puts(audit))
         return new + sum(each(self._add, wanted))
 
     def worsen(self, entry: Suppression, milder: Collection[str], now: datetime) -> bool:
@@ -54,13 +54,13 @@ class DynamoSuppressions:
     def remove(self, seen: Suppression, now: datetime, audit: AuditEntry | None = None) -> bool:
         is_it = all_of(equals("reason", seen.reason), equals("source", seen.source))
         update = Update(ADDRESSES, (seen.address_key,), removes=SUPPRESSION, condition=is_it)
-        return not self._dynamo.transact([update, *([] if audit is None else [audit_put(audit)])])
+        return not self._dynamo.transact([update, *audit_puts(audit)])
 
-    def _add(self, entry: Suppression, audit: Put | None = None) -> bool:
+    def _add(self, entry: Suppression, also: Sequence[Put] = ()) -> bool:
         """Put an address on the list, or an entry in the place of one that gives way; tell whether it is new there."""
         sets = {"reason": entry.reason, "source": entry.source, "suppressedAt": text_of(entry.suppressed_at)}
-        writes = [Update(ADDRESSES, (entry.address_key,), sets=sets, condition=absent("reason"))]
-        if not self._dynamo.transact([*writes, *([] if audit is None else [audit])]):
+        update = Update(ADDRESSES, (entry.address_key,), sets=sets, condition=absent("reason"))
+        if not self._dynamo.transact([update, *also]):
             return True
         if (entry.reason, entry.source) != (HABIT, RULE):
             self._is_written(entry.address_key, sets, all_of(equals("reason", HABIT), equals("source", RULE)))
