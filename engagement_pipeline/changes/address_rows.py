@@ -6,7 +6,7 @@ from dataclasses import asdict
 import sqlalchemy as sa
 
 from engagement_pipeline.changes.reading import Reading
-from engagement_pipeline.delivery.suppressions import Suppression
+from engagement_pipeline.delivery.suppressions import Suppression, find_many
 from engagement_pipeline.delivery.tables import suppressions
 from engagement_pipeline.platform.change_log import Change
 from engagement_pipeline.platform.sql import upsert
@@ -17,10 +17,7 @@ def write(connection: sa.Connection, readings: Sequence[Reading[Suppression]]) -
     """Bring the list of suppressions in line, in a writing transaction; return what has changed by that."""
     there = {reading.row.address_key: reading.row for reading in readings if reading.row is not None}
     gone = {reading.event.entity_id for reading in readings if reading.row is None}
-    known: dict[str, Suppression] = {}
-    for chunk in chunks({*there, *gone}):
-        listed = connection.execute(sa.select(suppressions).where(suppressions.c.address_key.in_(chunk)))
-        known |= {row.address_key: Suppression(**row._mapping) for row in listed}
+    known = find_many(connection, {*there, *gone})
     changed = [entry for key, entry in there.items() if known.get(key) != entry]
     upsert(connection, suppressions, [asdict(entry) for entry in changed], ("reason", "source", "suppressed_at"))
     lifted = gone & known.keys()

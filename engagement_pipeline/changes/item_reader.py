@@ -18,7 +18,7 @@ from engagement_pipeline.changes.events import BadChangeError, ChangeEvent, Enti
 from engagement_pipeline.changes.fitting import fits, misfit
 from engagement_pipeline.changes.reading import Reading
 from engagement_pipeline.changes.sequences import ItemKey
-from engagement_pipeline.delivery.dynamodb.items import BadEmailError, columns_of
+from engagement_pipeline.delivery.dynamodb.items import BadEmailError, as_moment, columns_of
 from engagement_pipeline.delivery.suppressions import Suppression
 from engagement_pipeline.delivery.tables import emails, suppressions
 from engagement_pipeline.platform.audit import AuditEntry, audit_log
@@ -28,7 +28,6 @@ from engagement_pipeline.platform.settings import Settings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.dynamodb.items import (
     BadItemError,
-    moment_of,
     order_of,
     readable_orders,
     stored_user_of,
@@ -188,7 +187,7 @@ def _email(item: Item) -> EmailColumns | None:
 def _suppression(item: Item) -> Suppression | None:
     if item.get("reason") is None:
         return None
-    entry = Suppression(item["addressKey"], item["reason"], item["source"], _moment(item["suppressedAt"]))
+    entry = Suppression(item["addressKey"], item["reason"], item["source"], as_moment(item["suppressedAt"]))
     _fitting(suppressions, asdict(entry))
     return entry
 
@@ -201,7 +200,7 @@ def _audit_entry(item: Item) -> AuditEntry:
         entity=item["entity"],
         entity_id=item["entityId"],
         details=json.loads(details) if isinstance(details, str) else details,
-        happened_at=_moment(item["happenedAt"]),
+        happened_at=as_moment(item["happenedAt"]),
         request_id=item.get("requestId"),
     )
     _fitting(audit_log, asdict(entry))
@@ -212,13 +211,6 @@ def _fitting(table: sa.Table, row: dict[str, Any]) -> dict[str, Any]:
     if column := misfit(table, row):
         raise BadChangeError("new", "bad_item", f"has a value that {table.name}.{column} cannot hold")
     return row
-
-
-def _moment(value: Any) -> datetime:
-    moment = moment_of(value)
-    if moment is None:
-        raise ValueError("no moment")
-    return moment
 
 
 def _key(event: ChangeEvent) -> tuple[str, ...]:

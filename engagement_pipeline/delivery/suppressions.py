@@ -95,12 +95,8 @@ class SqlSuppressions:
         self._database = database
 
     def find(self, address_keys: Iterable[str]) -> dict[str, Suppression]:
-        found: dict[str, Suppression] = {}
         with self._database.read() as connection:
-            for chunk in chunks(address_keys):
-                rows = connection.execute(sa.select(suppressions).where(suppressions.c.address_key.in_(chunk)))
-                found.update((row.address_key, Suppression(**row._mapping)) for row in rows)
-        return found
+            return find_many(connection, address_keys)
 
     def add(self, entries: Sequence[Suppression], now: datetime, audit: AuditEntry | None = None) -> int:
         with self._database.write() as connection:
@@ -148,8 +144,7 @@ def add_many(connection: sa.Connection, entries: Sequence[Suppression], now: dat
     """
     first = one_each(entries)
     change_log.lock(connection)
-    listed = connection.execute(sa.select(suppressions).where(suppressions.c.address_key.in_(first)))
-    known = {row.address_key: Suppression(**row._mapping) for row in listed}
+    known = find_many(connection, first)
     new = [entry for key, entry in first.items() if key not in known]
     better = [entry for key, entry in first.items() if key in known and _gives_way(known[key], entry)]
     upsert(
@@ -187,8 +182,16 @@ def add_erased(connection: sa.Connection, address_key: str, now: datetime) -> bo
 
 def find(connection: sa.Connection, address_key: str) -> Suppression | None:
     """Return why an address is on the list, or None if it is not."""
-    row = connection.execute(sa.select(suppressions).where(suppressions.c.address_key == address_key)).one_or_none()
-    return None if row is None else Suppression(**row._mapping)
+    return find_many(connection, [address_key]).get(address_key)
+
+
+def find_many(connection: sa.Connection, address_keys: Iterable[str]) -> dict[str, Suppression]:
+    """Return the entries of these addresses; those that are not on the list are absent."""
+    found: dict[str, Suppression] = {}
+    for chunk in chunks(address_keys):
+        rows = connection.execute(sa.select(suppressions).where(suppressions.c.address_key.in_(chunk)))
+        found.update((row.address_key, Suppression(**row._mapping)) for row in rows)
+    return found
 
 
 def list_suppressions(

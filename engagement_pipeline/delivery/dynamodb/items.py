@@ -219,7 +219,12 @@ def _as_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
-def _as_moment(value: Any) -> datetime:
+def as_moment(value: Any) -> datetime:
+    """Return a moment, as `moment_of` does.
+
+    Raises:
+        ValueError: it is none.
+    """
     moment = moment_of(value)
     if moment is None:
         raise ValueError("no moment")
@@ -234,7 +239,7 @@ _TO_ITEM: Final[dict[str, Callable[[Any], Any]]] = {
     "overrides": list,
 }
 _FROM_ITEM: Final[dict[str, Callable[[Any], Any]]] = {
-    **dict.fromkeys(_MOMENTS, _as_moment),
+    **dict.fromkeys(_MOMENTS, as_moment),
     **dict.fromkeys(("copy", "provenance"), json.loads),
     **dict.fromkeys(("score", "value_at_risk"), float),
     "last_day": date.fromisoformat,

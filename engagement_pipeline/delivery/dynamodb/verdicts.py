@@ -13,15 +13,16 @@ from typing import Final
 
 from engagement_pipeline.copywriting import approvals
 from engagement_pipeline.copywriting.approvals import UNNAMED, Approval
+from engagement_pipeline.delivery.dynamodb.items import as_moment
 from engagement_pipeline.platform.audit import AuditEntry
 from engagement_pipeline.platform.dynamodb import Dynamo
-from engagement_pipeline.platform.dynamodb_audit import audit_put
+from engagement_pipeline.platform.dynamodb_audit import audit_puts
 from engagement_pipeline.platform.dynamodb_tables import EMAILS
 from engagement_pipeline.platform.dynamodb_values import Item
 from engagement_pipeline.platform.dynamodb_words import absent, unchanged
-from engagement_pipeline.platform.dynamodb_writes import Check, Delete, Put, Write
+from engagement_pipeline.platform.dynamodb_writes import Check, Delete, Put
 from engagement_pipeline.platform.sql import Database
-from engagement_pipeline.users.dynamodb.items import moment_of, text_of
+from engagement_pipeline.users.dynamodb.items import text_of
 
 FENCES: Final = 64
 _MARK: Final = "verdicts#"
@@ -57,7 +58,7 @@ class Verdicts:
         What was begun by somebody who stopped half-way is finished by deciding the same again.
         """
         campaign, edition = approval.campaign, approval.edition
-        entry: list[Write] = [] if audit is None else [audit_put(audit)]
+        entry = audit_puts(audit)
         for _ in self._dynamo.tries("verdicts of a campaign are decided again and again"):
             item, verdicts = self._read(campaign)
             before = verdicts.get(edition)
@@ -123,7 +124,4 @@ def _put(campaign: str, verdicts: Mapping[str, Approval], seen: Item) -> Put:
 
 
 def _approval(campaign: str, edition: str, said: Item) -> Approval:
-    decided_at = moment_of(said["decided_at"])
-    if decided_at is None:
-        raise ValueError(f"the verdict on edition {edition} has no moment")
-    return Approval(**{**said, "campaign": campaign, "edition": edition, "decided_at": decided_at})
+    return Approval(**{**said, "campaign": campaign, "edition": edition, "decided_at": as_moment(said["decided_at"])})
