@@ -1,7 +1,5 @@
 """Rows of an earlier deployment, which take part in what is reported, and in what is forgotten."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from engagement_pipeline.delivery.anonymous import Pseudonyms
@@ -10,19 +8,11 @@ from engagement_pipeline.delivery.statuses import Status
 from engagement_pipeline.platform.dynamodb import Dynamo
 from engagement_pipeline.platform.dynamodb_tables import EMAILS
 from engagement_pipeline.platform.dynamodb_writes import Put
-from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.dynamodb.test_items import EARLIER
 from engagement_pipeline_tests.delivery.parts import Parts
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def parts(dynamo: Dynamo, sqlite_url: str) -> Iterator[Parts]:
-    database = Database(sqlite_url)
-    yield Parts(database, dynamo=dynamo)
-    database.close()
 
 
 @pytest.mark.parametrize("status", ["delivered", "clicked", "bounced", "complained"])

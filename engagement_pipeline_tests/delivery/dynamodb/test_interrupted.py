@@ -1,6 +1,6 @@
 """Steps of which each is one write: what was begun by somebody who stopped half-way is finished by somebody else."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,7 +14,6 @@ from engagement_pipeline.platform.dynamodb import Dynamo, UnavailableError
 from engagement_pipeline.platform.dynamodb_tables import USERS
 from engagement_pipeline.platform.dynamodb_writes import Delete, Put, Refused, Update
 from engagement_pipeline.platform.settings_groups import DynamoSettings
-from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import CAMPAIGN, Parts
 from engagement_pipeline_tests.delivery.steps import LEASE, US, Provider, lease, mark, queued
@@ -48,10 +47,8 @@ def shaky(dynamo: Dynamo, dynamodb_tables: DynamoSettings) -> Shaky:
 
 
 @pytest.fixture
-def parts(shaky: Shaky, sqlite_url: str) -> Iterator[Parts]:
-    database = Database(sqlite_url)
-    yield Parts(database, dynamo=shaky)
-    database.close()
+def parts(parts: Parts, shaky: Shaky) -> Parts:
+    return replace(parts, dynamo=shaky)
 
 
 def held_unknown(parts: Parts) -> str:

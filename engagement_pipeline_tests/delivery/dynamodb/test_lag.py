@@ -18,7 +18,6 @@ from engagement_pipeline.platform.dynamodb_values import Item
 from engagement_pipeline.platform.dynamodb_words import Condition
 from engagement_pipeline.platform.dynamodb_writes import Delete, Put, Refused, Update, Write
 from engagement_pipeline.platform.settings_groups import DynamoSettings
-from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import CAMPAIGN, Parts, outbox_ids, silent_user
 from engagement_pipeline_tests.delivery.steps import LATER, LEASE, US, Provider, lease, mark, queued
@@ -59,10 +58,8 @@ class Lagging(Dynamo):
 
 
 @pytest.fixture
-def parts(dynamo: Dynamo, dynamodb_tables: DynamoSettings, sqlite_url: str) -> Iterator[Parts]:
-    database = Database(sqlite_url)
-    yield Parts(database, dynamo=Lagging(dynamo, dynamodb_tables.tables))
-    database.close()
+def parts(parts: Parts, dynamo: Dynamo, dynamodb_tables: DynamoSettings) -> Parts:
+    return replace(parts, dynamo=Lagging(dynamo, dynamodb_tables.tables))
 
 
 def test_every_email_goes_out_once_in_the_end(parts: Parts, tmp_path: Path) -> None:

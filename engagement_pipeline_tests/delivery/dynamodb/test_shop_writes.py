@@ -1,6 +1,5 @@
 """The shop's own programs write to the tables past us and count no versions: what they change is seen in time."""
 
-from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
 
@@ -9,19 +8,11 @@ import pytest
 from engagement_pipeline.platform.dynamodb import Dynamo
 from engagement_pipeline.platform.dynamodb_tables import USERS
 from engagement_pipeline.platform.dynamodb_writes import Put, Update
-from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.delivery.parts import CAMPAIGN, Parts, silent_user
 from engagement_pipeline_tests.delivery.steps import LEASE, US, Provider, lease, mark, queued, ticket
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def parts(dynamo: Dynamo, sqlite_url: str) -> Iterator[Parts]:
-    database = Database(sqlite_url)
-    yield Parts(database, dynamo=dynamo)
-    database.close()
 
 
 @pytest.mark.parametrize(
