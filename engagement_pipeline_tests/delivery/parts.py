@@ -1,6 +1,7 @@
 """Users who have gone silent, their ledger rows, and the parts of a sender, for the tests of this room."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -21,7 +22,9 @@ from engagement_pipeline.delivery.entries import NewEmail
 from engagement_pipeline.delivery.judging import Judge
 from engagement_pipeline.delivery.ledger import Ledger
 from engagement_pipeline.delivery.limits import SendingLimits
-from engagement_pipeline.delivery.mailer import Mailer
+from engagement_pipeline.delivery.mailer import Mailer, Receipt
+from engagement_pipeline.delivery.message import Message
+from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.delivery.rendering import MessageMaker
 from engagement_pipeline.delivery.sender import Sender
 from engagement_pipeline.delivery.sql_ledger import SqlLedger
@@ -178,3 +181,15 @@ def order(user_id: str, ordered_at: datetime) -> Order:
 
 def outbox_ids(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.eml"))
+
+
+class Counting(OutboxMailer):
+    """Counts how often each message is handed over, whoever does it."""
+
+    def __init__(self, folder: Path, counts: Counter[str]) -> None:
+        super().__init__(folder)
+        self._counts = counts
+
+    def send(self, message: Message) -> Receipt:
+        self._counts[message.email_id] += 1
+        return super().send(message)

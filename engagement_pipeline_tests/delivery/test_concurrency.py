@@ -7,24 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from engagement_pipeline.delivery.mailer import Receipt
-from engagement_pipeline.delivery.message import Message
-from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.delivery.send_report import SendReport
 from engagement_pipeline_tests.conftest import NOW
-from engagement_pipeline_tests.delivery.parts import Parts, outbox_ids, silent_user
-
-
-class Counting(OutboxMailer):
-    """Counts how often each message is handed over, whoever does it."""
-
-    def __init__(self, folder: Path, counts: Counter[str]) -> None:
-        super().__init__(folder)
-        self._counts = counts
-
-    def send(self, message: Message) -> Receipt:
-        self._counts[message.email_id] += 1
-        return super().send(message)
+from engagement_pipeline_tests.delivery.parts import Counting, Parts, outbox_ids, silent_user
 
 
 @pytest.mark.parametrize("senders", [2, 4])

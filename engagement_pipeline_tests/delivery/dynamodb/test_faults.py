@@ -2,43 +2,24 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from engagement_pipeline.delivery.mailer import Receipt
-from engagement_pipeline.delivery.message import Message
-from engagement_pipeline.delivery.outbox import OutboxMailer
 from engagement_pipeline.platform.settings_groups import DynamoSettings
-from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.conftest import NOW
-from engagement_pipeline_tests.delivery.parts import Parts, outbox_ids, silent_user
+from engagement_pipeline_tests.delivery.parts import Counting, Parts, outbox_ids, silent_user
 from engagement_pipeline_tests.dynamodb import dynamo_of
 from engagement_pipeline_tests.microburst import Microburst
 
 pytestmark = pytest.mark.integration
 
 
-class Counting(OutboxMailer):
-    """Counts how often each message is handed over."""
-
-    def __init__(self, folder: Path, counts: Counter[str]) -> None:
-        super().__init__(folder)
-        self._counts = counts
-
-    def send(self, message: Message) -> Receipt:
-        self._counts[message.email_id] += 1
-        return super().send(message)
-
-
 @pytest.fixture
-def rough(microburst: Microburst, dynamodb_tables: DynamoSettings, sqlite_url: str) -> Iterator[Parts]:
+def rough(parts: Parts, microburst: Microburst, dynamodb_tables: DynamoSettings) -> Parts:
     """Stores whose tables are reached through the proxy."""
-    database = Database(sqlite_url)
-    yield Parts(database, dynamo=dynamo_of(microburst.url, dynamodb_tables))
-    database.close()
+    return replace(parts, dynamo=dynamo_of(microburst.url, dynamodb_tables))
 
 
 @pytest.mark.parametrize("senders", [1, 3])
