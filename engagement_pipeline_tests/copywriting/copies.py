@@ -222,6 +222,7 @@ _OF_THE_SEASON: list[tuple[str, dict[str, Any], str]] = [
     # figures
     ("a percentage", {"first": "It would be 20% nicer to see you here again, we think."}, "percentage"),
     ("a percentage in words", {"first": "We are a hundred percent sure that you would love it here."}, "percentage"),
+    ("a percentage first", {"preheader": "Percentages of what you like, by our stylists."}, "percentage"),
     ("half price", {"first": "It is all half price for you, so come and have a look."}, "percentage"),
     ("an amount", {"first": "It's all yours from $25 when you come and have a look."}, "currency"),
     ("an amount in words", {"first": "There is a lot to find for a few dollars, so have a look."}, "currency"),
@@ -309,6 +310,7 @@ _OF_THE_SEASON: list[tuple[str, dict[str, Any], str]] = [
     ("another category as a reason", {"reasons": ("category:denim",)}, "reason_outside_facts"),
     ("too long a silence", {"first": "It's been over a year since your last order with us."}, "silence_outside_brief"),
     ("too short a silence", {"first": "It's been a few weeks since your last order with us."}, "silence_outside_brief"),
+    ("a year first", {"first": "A year is a long time, and we would love to see you again."}, "silence_outside_brief"),
     ("years of loyalty", {"first": "You have been with us for years, and we are glad of it."}, "silence_outside_brief"),
 ]
 

@@ -14,19 +14,22 @@ CLAIMS = {
     "placeholder": "{name}, {}, {, }, [city], [], %NAME%, %FIRST_NAME%, *|FNAME|*, *||*, <<city>>, <<>>, first_name,"
     " lastname, full_name, First_Name, lorem ipsum, TBD, XXX, XXXX",
     "markup": "<, >, &amp;, &#38;, =?, **, __, `",
-    "postal_address": "1 Main Street, 1234 Main St, 12b Oak Avenue, 7 N Ash Ave, 7 S. Ash Road, 7 E Ash Rd,"
-    " 7 W Ash Lane, 7 Ash Ln, 7 Ash Drive, 7 Ash Dr, 7 Old Mill Hill Boulevard, 7 Ash Blvd, 7 Ash Court, 7 Ash Ct,"
+    "postal_address": "1 Main Street, 1234 Main St, 123456 Elm Street, 12b Oak Avenue, 7 N. Ash Ave, 7 S. Ash Road,"
+    " 7 E. Ash Rd, 7 W. Ash Lane, 7 N Old Mill Hill Road, 7 Ash Ln, 7 Ash Drive, 7 Ash Dr, 7 Old Mill Hill Boulevard,"
+    " 7 Ash Blvd, 7 Ash Court, 7 Ash Ct,"
     " 7 King's Place, 7 King’s Pl, 7 Ash Square, 7 Ash Terrace, PO box, p.o. box 33, p. o. box 7",
-    "percentage": "5%, 5 %, 12.5%, 12,5%, 5‰, ten percent, Ten Per Cent, some percentage, some percents, half off,"
+    "percentage": "5%, %, 5 %, 12.5%, 12,5%, 5‰, ten percent, Ten Per Cent, some percentage, some percents, half off,"
     " half-off, half price, half-price, half the price",
-    "currency": "$5, $1,000.50, € 5, £5, ¥5, ₹5, ¢5, ₩5, ₽5, ₺5, ₫5, ₴5, ₱5, ₪5, ₦5, dollar, 5 dollars, 15dollars,"
+    "currency": "$5, €, $1,000.50, € 5, £5, ¥5, ₹5, ¢5, ₩5, ₽5, ₺5, ₫5, ₴5, ₱5, ₪5, ₦5, dollar, 5 dollars, 15dollars,"
     " Dollars, cent, cents, buck, bucks, euro, euros, pound, pounds, quid, yen, rupee, rupees, peso, pesos, 5 usd,"
     " 5 EUR, gbp, cad, aud, jpy, chf",
-    "phone_number": "+14155550132, 415-555-0132, (415) 555-0132, 415.555.0132, 415/555/0132, 415–555–0132,"
-    " 415 555 0132, +49 30 123 4567, 030 12 34 56 78, 1234-5678",
+    "phone_number": "+14155550132, +1234567, 555-0132, 415-555-0132, (415) 555-0132, 415.555.0132, 415/555/0132,"
+    " 415–555–0132, 415 555 0132, +49 30 123 4567, 030 12 34 56 78, 1234-5678",
     "long_number": "12345, 1234567",
-    "code": "SAVE-20, BACK2U, 2BACK, promo code, coupon code, discount code, gift code, checkout code, voucher code,"
-    " use the code, enter this code, apply your code, use code WELCOME, Code: HELLO, code:",
+    "code": "SAVE-20, BACK2U, 2BACK, 2-BACK, A1B2, A123, promo code, coupon code, discount code, gift code, checkout code,"
+    " voucher code,"
+    " use the code, enter this code, apply your code, use code WELCOME, use code ABC, use code X9Z,"
+    " Code: HELLO, code:HELLO, code:",
     "figure": "two, three, four, five, six, seven, eight, nine, ten, eleven, twelve, Twelve, thirteen, fourteen,"
     " fifteen, sixteen, seventeen, eighteen, nineteen, twenty, thirty, forty, fifty, sixty, seventy, eighty, ninety,"
     " hundred, hundreds, thousand, thousands, million, millions, dozen, dozens, twice, double, 7, 42",
@@ -50,7 +53,7 @@ CLAIMS = {
     " money back, money-back, no cost, no costs, no extra charge, cheap, cheaper, cheapest, best price, lowest prices,"
     " free, Free",
     "shouting": "COME, YOURS, !!, ?!",
-    "name_outside_brief": "Sarah, Levi's, Levi’s, Coca-Cola, iScarf, ®, ©",
+    "name_outside_brief": "Sarah, Levi's, Levi’s, Coca-Cola, Mayor, Iris, X, iScarf, myScarf, iX, ®, ©",
     "silence_outside_brief": "half a year, half an year, most of a year, over a year, more than a year, nearly a month,"
     " almost a month, the last week, the past year, last month, a couple of weeks, a few weeks, several months,"
     " many years, for months, a year, one season, this past season, a whole month, a full month, a long year,"
@@ -59,12 +62,21 @@ CLAIMS = {
 
 # By code, words in that sentence that are none of it.
 NO_CLAIMS = {
-    "url": "a.shopper",
+    "url": "a.shopper, awww.x",
+    "placeholder": "headfirstname, lastnamed, Dolorem ipsum, lorem ipsumque, atbd, XXXL",
+    "postal_address": "A12 Old Lane, 1234567 Elm Street, 7 place, 7 days in a new place, 7 Ash Streetwear, ship o box",
+    "percentage": "behalf off, half official, super cent, per centimeter",
+    "currency": "recent, century, compound, pounding",
+    "phone_number": "55-0132, +123456",
+    "long_number": "1234",
+    "code": "1234, A1B, aBACK2, BACK2u, reuse code, gift codex",
     "figure": "tender, often, someone",
-    "offer": "freedom, saved, dealing",
-    "urgency": "friends, a weekend, in stockings",
+    "urgency": "friends, a weekend, in stockings, bright away",
+    "offer": "freedom, carefree, saved, dealing, wholesale",
+    "shouting": "USA, iCOME, COMEs, !",
     "name_outside_brief": "I, English, American, Monday, Tuesdays, Wednesday, Thursdays, Friday, Saturdays, Sunday,"
     " January, February, March, April, May, June, July, August, September, October, November, December",
+    "silence_outside_brief": "extra year, a yearly, a weekday",
 }
 
 # Of the languages next to English, the words by which each is known.
