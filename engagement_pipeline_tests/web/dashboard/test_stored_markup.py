@@ -50,7 +50,8 @@ def poison(desk: Desk) -> None:
         )
         connection.execute(sa.insert(email_events), [event])
         connection.execute(
-            sa.insert(orders), [order | {"item_count": 1, "status": "delivered", "updated_at": desk.now}]
+            sa.insert(orders),
+            [order | {"item_count": 1, "skus": [SHARP], "status": "delivered", "updated_at": desk.now}],
         )
         connection.execute(
             sa.insert(suppressions),
