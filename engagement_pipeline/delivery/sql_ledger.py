@@ -47,13 +47,16 @@ class SqlLedger:
         needs_approval: whether somebody has to approve an edition before any of its e-mails is sent. Also for those
             that were queued before: with this nothing leaves that nobody has agreed to. Without it everything may be
             sent that was not rejected.
+
+    Attributes:
+        feedback: takes in what is reported of the e-mails.
     """
 
     def __init__(self, database: Database, soft_bounces: int, *, needs_approval: bool = False) -> None:
         self._database = database
         self._needs_approval = needs_approval
         users, suppressed = SqlUserReader(database), SqlSuppressions(database)
-        self._feedback = Feedback(database, self, suppressed, users, soft_bounces)
+        self.feedback = Feedback(database, self, suppressed, users, soft_bounces)
 
     def create_drafts(self, drafts: Sequence[NewEmail], now: datetime) -> int:
         with self._write() as connection:
@@ -163,7 +166,7 @@ class SqlLedger:
             rows = bookkeeping.settle(connection, worker, mailer.name if mailer.delivers else None, now)
             pairs = {row.provider_message_id: row.email_id for row in rows if row.provider_message_id is not None}
             # A provider may report before we have noted under which id it speaks of a message.
-            self._feedback.match_late(pairs, now)
+            self.feedback.match_late(pairs, now)
         return len(rows)
 
     def postpone(self, worker: str, not_before: Mapping[str, datetime]) -> None:

@@ -51,8 +51,5 @@ def stores_for(settings: Settings, database: Database) -> Stores:
 
         return dynamodb_stores(settings, database)
     users = SqlUserStore(database, settings.secret_key.get_secret_value())
-    soft_bounces = settings.delivery.soft_bounces
-    ledger = SqlLedger(database, soft_bounces, needs_approval=settings.needs_approval)
-    suppressions = SqlSuppressions(database)
-    feedback = Feedback(database, ledger, suppressions, users, soft_bounces)
-    return Stores(database, users, ledger, suppressions, SqlAudit(database), feedback)
+    ledger = SqlLedger(database, settings.delivery.soft_bounces, needs_approval=settings.needs_approval)
+    return Stores(database, users, ledger, SqlSuppressions(database), SqlAudit(database), ledger.feedback)

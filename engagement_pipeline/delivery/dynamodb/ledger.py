@@ -48,13 +48,16 @@ class DynamoLedger(DynamoSending):
         users: whom e-mails are for.
         soft_bounces: e-mails in a row that bounce softly until their address is suppressed.
         needs_approval: as for `SqlLedger`.
+
+    Attributes:
+        feedback: as for `SqlLedger`.
     """
 
     def __init__(
         self, dynamo: Dynamo, database: Database, users: UserReader, soft_bounces: int, *, needs_approval: bool = False
     ) -> None:
         super().__init__(dynamo, database, needs_approval=needs_approval)
-        self._feedback = Feedback(database, self, DynamoSuppressions(dynamo), users, soft_bounces)
+        self.feedback = Feedback(database, self, DynamoSuppressions(dynamo), users, soft_bounces)
 
     def create_drafts(self, drafts: Sequence[NewEmail], now: datetime) -> int:
         rows = [new_row(draft, "draft", now) for draft in drafts]

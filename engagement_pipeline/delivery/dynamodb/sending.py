@@ -42,7 +42,7 @@ _SIMPLY_SENT: Final[frozenset[Status]] = frozenset({"sent", "delivered"})
 class DynamoSending:
     """The sender's part of the ledger; see `DynamoLedger`."""
 
-    _feedback: Feedback
+    feedback: Feedback
 
     def __init__(self, dynamo: Dynamo, database: Database, *, needs_approval: bool) -> None:
         self._dynamo = dynamo
@@ -214,7 +214,7 @@ class DynamoSending:
                 change_log.append(connection, bookkeeping.record_deliveries(connection, delivered, now), now)
         # A provider may report before we have noted under which id it speaks of a message.
         named = {row.provider_message_id: row.email_id for row in closed if row.provider_message_id is not None}
-        self._feedback.match_late(named, now)
+        self.feedback.match_late(named, now)
 
     def _prune(self, closed: Sequence[StoredEmail]) -> None:
         keys = {(touch.address_key,) for row in closed if (touch := touch_of(row)) is not None}

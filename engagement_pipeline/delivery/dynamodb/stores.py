@@ -2,7 +2,6 @@
 
 from engagement_pipeline.delivery.dynamodb.ledger import DynamoLedger
 from engagement_pipeline.delivery.dynamodb.suppressions import DynamoSuppressions
-from engagement_pipeline.delivery.feedback.intake import Feedback
 from engagement_pipeline.delivery.stores import Stores
 from engagement_pipeline.platform.dynamodb import connect
 from engagement_pipeline.platform.dynamodb_audit import DynamoAudit
@@ -24,8 +23,7 @@ def dynamodb_stores(settings: Settings, database: Database) -> Stores:
         settings.secret_key.get_secret_value(),
         consent_when_missing=settings.dynamodb.consent_when_missing,
     )
-    soft_bounces = settings.delivery.soft_bounces
-    ledger = DynamoLedger(dynamo, database, users, soft_bounces, needs_approval=settings.needs_approval)
-    suppressions = DynamoSuppressions(dynamo)
-    feedback = Feedback(database, ledger, suppressions, users, soft_bounces)
-    return Stores(database, users, ledger, suppressions, DynamoAudit(dynamo), feedback)
+    ledger = DynamoLedger(
+        dynamo, database, users, settings.delivery.soft_bounces, needs_approval=settings.needs_approval
+    )
+    return Stores(database, users, ledger, DynamoSuppressions(dynamo), DynamoAudit(dynamo), ledger.feedback)
