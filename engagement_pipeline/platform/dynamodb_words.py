@@ -73,10 +73,6 @@ def at_least(attribute: str, value: Any) -> Condition:
     return lambda words: f"{words.name(attribute)} >= {words.value(value)}"
 
 
-def begins_with(attribute: str, value: str) -> Condition:
-    return lambda words: f"begins_with({words.name(attribute)}, {words.value(value)})"
-
-
 def is_one_of(attribute: str, values: Collection[Any]) -> Condition:
     """Compare with at most 100 values, and at least one."""
     return lambda words: f"{words.name(attribute)} IN ({', '.join(words.value(each) for each in values)})"

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from engagement_pipeline.platform.dynamodb_tables import TABLES
+
 
 class _Group(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -151,8 +153,7 @@ class DynamoSettings(_Group):
     @property
     def tables(self) -> dict[str, str]:
         """The names of the tables in the account, by ours."""
-        names = ("users", "orders", "order_owners", "emails", "addresses", "audit")
-        return {name: str(getattr(self, f"{name}_table")) for name in names}
+        return {table.name: str(getattr(self, f"{table.name}_table")) for table in TABLES}
 
     @property
     def is_set(self) -> bool:
