@@ -38,6 +38,7 @@ from engagement_pipeline.platform.settings_groups import DeliverySettings, GateS
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users.dynamodb.store import DynamoUserStore
 from engagement_pipeline.users.models import Order, User
+from engagement_pipeline.users.rows import StoredUser
 from engagement_pipeline.users.store import SqlUserStore, UserStore
 
 SECRET = "a-secret-key-for-tests"
@@ -103,24 +104,7 @@ class Parts:
     ) -> list[NewEmail]:
         """Write a draft for each user, as decided now; the first are worth the most."""
         users = sorted(self.store.get_users(user_ids), key=lambda user: user.user_id)
-        drafts = [
-            NewEmail(
-                user_id=user.user_id,
-                address_key=user.address_key or "",
-                campaign=CAMPAIGN,
-                step=user.steps + 1,
-                score=30.0,
-                band="at_risk",
-                value_at_risk=float(len(users) - place),
-                decided_at=now,
-                variant="plain",
-                copy=COPY.model_dump(mode="json"),
-                copywriter="template",
-                last_day=last_day,
-                edition=edition,
-            )
-            for place, user in enumerate(users)
-        ]
+        drafts = [draft_to(user, now, float(len(users) - place), last_day, edition) for place, user in enumerate(users)]
         self.ledger.create_drafts(drafts, now)
         return drafts
 
@@ -176,6 +160,27 @@ def order(user_id: str, ordered_at: datetime) -> Order:
         ordered_at=ordered_at,
         total_value=50.0,
         item_count=1,
+    )
+
+
+def draft_to(
+    user: StoredUser, now: datetime, value_at_risk: float, last_day: date | None = None, edition: str | None = None
+) -> NewEmail:
+    """Return a user's next draft, as decided now."""
+    return NewEmail(
+        user_id=user.user_id,
+        address_key=user.address_key or "",
+        campaign=CAMPAIGN,
+        step=user.steps + 1,
+        score=30.0,
+        band="at_risk",
+        value_at_risk=value_at_risk,
+        decided_at=now,
+        variant="plain",
+        copy=COPY.model_dump(mode="json"),
+        copywriter="template",
+        last_day=last_day,
+        edition=edition,
     )
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from engagement_pipeline.changes.first_load import load
-from engagement_pipeline.delivery.entries import NewEmail, StoredEmail
+from engagement_pipeline.delivery.entries import StoredEmail
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform import published
 from engagement_pipeline.platform.audit import audit_log
@@ -23,7 +23,7 @@ from engagement_pipeline.scoring.formula import Population
 from engagement_pipeline.web.app import create_app
 from engagement_pipeline_tests.aws_server import REGION
 from engagement_pipeline_tests.conftest import NOW
-from engagement_pipeline_tests.delivery.parts import CAMPAIGN, COPY, SECRET, order, silent_user
+from engagement_pipeline_tests.delivery.parts import SECRET, draft_to, order, silent_user
 
 KINDS = (
     "sqlite",
@@ -71,20 +71,7 @@ class AnyShop:
     def draft(self, *user_ids: str, edition: str | None = None) -> list[str]:
         """Write a draft for each of these users; return the e-mails' ids."""
         drafts = [
-            NewEmail(
-                user_id=user.user_id,
-                address_key=user.address_key or "",
-                campaign=CAMPAIGN,
-                step=user.steps + 1,
-                score=30.0,
-                band="at_risk",
-                value_at_risk=10.0,
-                decided_at=self.now,
-                variant="plain",
-                copy=COPY.model_dump(mode="json"),
-                copywriter="template",
-                edition=edition,
-            )
+            draft_to(user, self.now, 10.0, edition=edition)
             for user in sorted(self.stores.users.get_users(user_ids), key=lambda user: user.user_id)
         ]
         assert self.stores.ledger.create_drafts(drafts, self.now) == len(drafts)
