@@ -102,6 +102,14 @@ GOOD_COPIES: list[tuple[str, dict[str, Any], Brief]] = [
     ("a category first", {"first": "Dresses are what we would love to talk about with you."}, SEASON),
     ("a category of an offer first", {"first": "Knitwear is 15% off with COZY15, if you like it."}, OFFERED),
     ("what an offer says first", {"first": "All knitwear is 15% off with COZY15, if you like it."}, OFFERED),
+    *(
+        (
+            f"a sentence behind an offer's, which ends with {sign}",
+            {"first": f"Is there 15% off knitwear with COZY15{sign} Everything else is as lovely as it was."},
+            OFFERED,
+        )
+        for sign in ".!?"
+    ),
     (
         "an offer on no category, and a category",
         {"first": "For dresses there is free shipping on an order over $50, if you like."},
@@ -335,6 +343,12 @@ _OF_OTHERS: list[tuple[str, dict[str, Any], Brief, str]] = [
         "name_outside_brief",
     ),
     ("an offer on nothing in particular", {"subject": "15% off with COZY15, {{first_name}}"}, OFFERED, "offer_scope"),
+    (
+        "an offer on everything, said first",
+        {"first": "Everything in knitwear is 15% off with COZY15, if you like it."},
+        OFFERED,
+        "offer_scope",
+    ),
     (
         "an offer on everything and more",
         {"first": "There is 15% off everything, knitwear included, for you."},

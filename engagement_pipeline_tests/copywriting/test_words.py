@@ -18,11 +18,14 @@ from engagement_pipeline_tests.copywriting.words import (
     CLAIMS,
     FOREIGN,
     NO_CLAIMS,
+    NOT_SWEEPING,
     ORDERS,
+    PLAIN_LABELS,
     SENTENCE,
     SMALL_WORDS,
     SWEEPING,
     TO_A_MACHINE,
+    TO_CLIENTS,
     listed,
 )
 
@@ -105,6 +108,11 @@ def test_an_order_that_a_user_typed_is_neither_told_nor_repeated(label: str) -> 
     assert "interest_echoed" in {violation.code for violation in found}
 
 
+@pytest.mark.parametrize("label", listed(PLAIN_LABELS))
+def test_a_plain_label_is_told(label: str) -> None:
+    assert "interest:1" in dict(facts_of(brief(other_interests=(label,)), BRAND))
+
+
 def test_each_word_of_an_order_is_needed() -> None:
     labels = listed(ORDERS)
     for alternative, rest in without_each_alternative(wording.SUSPICIOUS_LABEL):
@@ -118,15 +126,25 @@ def test_a_catalogue_does_not_speak_to_machines(words: str) -> None:
         Offer(id="a", text=SENTENCE.format(words))
 
 
+@pytest.mark.parametrize("words", listed(TO_CLIENTS))
+def test_words_that_only_look_like_an_order_may_be_said(words: str) -> None:
+    assert not wording.INSTRUCTION.search(SENTENCE.format(words))
+
+
 def test_each_word_to_a_machine_is_needed() -> None:
     assert missed(wording.INSTRUCTION, listed(TO_A_MACHINE)) == []
 
 
-@pytest.mark.parametrize("words", listed(SWEEPING))
+@pytest.mark.parametrize("words", [*listed(SWEEPING), "orders", "purchases"])
 def test_an_offer_does_not_grow(words: str) -> None:
     good, grown = (copy(first=SENTENCE.format(f"15% off knitwear, as on {what}")) for what in ("it", words))
     assert validate(good, KNITTED, BRAND) == []
     assert {violation.code for violation in validate(grown, KNITTED, BRAND)} == {"offer_scope"}
+
+
+@pytest.mark.parametrize("words", listed(NOT_SWEEPING))
+def test_words_that_only_look_sweeping_are_not(words: str) -> None:
+    assert not wording.SWEEPING.search(SENTENCE.format(words))
 
 
 def test_each_sweeping_word_is_needed() -> None:

@@ -26,10 +26,9 @@ CLAIMS = {
     "phone_number": "+14155550132, +1234567, 555-0132, 415-555-0132, (415) 555-0132, 415.555.0132, 415/555/0132,"
     " 415–555–0132, 415 555 0132, +49 30 123 4567, 030 12 34 56 78, 1234-5678",
     "long_number": "12345, 1234567",
-    "code": "SAVE-20, BACK2U, 2BACK, 2-BACK, A1B2, A123, promo code, coupon code, discount code, gift code, checkout code,"
-    " voucher code,"
-    " use the code, enter this code, apply your code, use code WELCOME, use code ABC, use code X9Z,"
-    " Code: HELLO, code:HELLO, code:",
+    "code": "SAVE-20, BACK2U, 2BACK, 2-BACK, A1B2, A123, promo code, coupon code, discount code, gift code,"
+    " checkout code, voucher code, use the code, enter this code, apply your code, use code WELCOME, use code ABC,"
+    " use code X9Z, Code: HELLO, code:HELLO, code:",
     "figure": "two, three, four, five, six, seven, eight, nine, ten, eleven, twelve, Twelve, thirteen, fourteen,"
     " fifteen, sixteen, seventeen, eighteen, nineteen, twenty, thirty, forty, fifty, sixty, seventy, eighty, ninety,"
     " hundred, hundreds, thousand, thousands, million, millions, dozen, dozens, twice, double, 7, 42",
@@ -111,6 +110,9 @@ ORDERS = (
     " a7, hats with a feather"
 )
 
+# What is a preference all the same.
+PLAIN_LABELS = "mustard, carefree, nameplates, hats and scarves"
+
 # Where a catalogue says one of these, it speaks to a machine.
 TO_A_MACHINE = (
     "ignore all, disregard any, forget every, override everything, ignore the, ignore this, ignore that,"
@@ -120,11 +122,20 @@ TO_A_MACHINE = (
     " print all, output the"
 )
 
+# And here to clients.
+TO_CLIENTS = (
+    "signore the, ignore thematic, instructional, impromptu, promptly, ecosystem message, bayou are now,"
+    " you are nowhere, was an AI, as an aim, misanswer in, answer inside, blueprint the, print them"
+)
+
 # What makes an offer larger than it is.
 SWEEPING = (
     "everything, anything, all, any, every, each, entire, whole, sitewide, site-wide, site wide, storewide, store-wide,"
     " always, order, purchase"
 )
+
+# And what does not.
+NOT_SWEEPING = "small, allow, border, orderly"
 
 
 def listed(words: str) -> list[str]:
