@@ -96,16 +96,10 @@ class Cloud:
                     FunctionResponseTypes=["ReportBatchItemFailures"],
                 )
 
-    @contextmanager
-    def streams(self, named: DynamoSettings) -> Iterator[None]:
-        """Connect the streams, and disconnect them in the end."""
-        self.connect_streams(named)
-        try:
-            yield
-        finally:
-            functions = aws.client(self._bare, "lambda")
-            for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
-                functions.delete_event_source_mapping(UUID=mapping["UUID"])
+    def disconnect_streams(self) -> None:
+        functions = aws.client(self._bare, "lambda")
+        for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
+            functions.delete_event_source_mapping(UUID=mapping["UUID"])
 
     def _some(self, queue: str) -> Sequence[dict[str, Any]]:
         messages: list[dict[str, Any]] = self.sqs.receive_message(
@@ -116,6 +110,17 @@ class Cloud:
     def _arn(self, queue: str) -> str:
         answer = self.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
         return str(answer["Attributes"]["QueueArn"])
+
+
+@contextmanager
+def streaming_cloud(url: str, named: DynamoSettings) -> Iterator[Cloud]:
+    """Make all of it, with streams that are connected for so long."""
+    cloud = Cloud(url, named)
+    cloud.connect_streams(named)
+    try:
+        yield cloud
+    finally:
+        cloud.disconnect_streams()
 
 
 def wait_until(is_so: Callable[[], bool], seconds: float = 20) -> None:

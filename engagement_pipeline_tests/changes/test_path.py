@@ -15,7 +15,7 @@ from engagement_pipeline.users.dynamodb.attributes import touched
 from engagement_pipeline.users.dynamodb.store import DynamoUserStore, UserScore
 from engagement_pipeline.users.models import Order, OrderStatus, User
 from engagement_pipeline.users.store import Touches
-from engagement_pipeline_tests.changes.cloud import Cloud, wait_until
+from engagement_pipeline_tests.changes.cloud import Cloud, streaming_cloud, wait_until
 from engagement_pipeline_tests.changes.parts import changes, email_item, user_item
 from engagement_pipeline_tests.changes.test_read_model import state
 from engagement_pipeline_tests.conftest import NOW
@@ -26,8 +26,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def cloud(ministack: str, dynamodb_tables: DynamoSettings) -> Iterator[Cloud]:
-    cloud = Cloud(ministack, dynamodb_tables)
-    with cloud.streams(dynamodb_tables):
+    with streaming_cloud(ministack, dynamodb_tables) as cloud:
         yield cloud
 
 

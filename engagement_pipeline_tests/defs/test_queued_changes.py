@@ -21,7 +21,7 @@ from engagement_pipeline.platform.dynamodb_writes import Put
 from engagement_pipeline.platform.settings_groups import DynamoSettings, GateSettings
 from engagement_pipeline.scoring.tables import scores
 from engagement_pipeline.users.writing import users_of
-from engagement_pipeline_tests.changes.cloud import Cloud, wait_until
+from engagement_pipeline_tests.changes.cloud import Cloud, streaming_cloud, wait_until
 from engagement_pipeline_tests.changes.parts import Tables, email_item, user_item
 from engagement_pipeline_tests.defs.conftest import Clock, RunJob
 
@@ -32,8 +32,7 @@ SILENT = {"orderCount": 2, "averageOrderValue": 40, "lastOrderDate": "2025-12-02
 
 @pytest.fixture
 def cloud(ministack: str, dynamodb_tables: DynamoSettings) -> Iterator[Cloud]:
-    cloud = Cloud(ministack, dynamodb_tables)
-    with cloud.streams(dynamodb_tables):
+    with streaming_cloud(ministack, dynamodb_tables) as cloud:
         yield cloud
 
 
