@@ -8,10 +8,8 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 
 from engagement_pipeline.delivery import breaker
-from engagement_pipeline.migrations import upgrade
 from engagement_pipeline.platform import facts
 from engagement_pipeline.platform.audit import audit_log
-from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.web.api.openapi import needs_write
 from engagement_pipeline_tests.web.api.shop import Shop
 
@@ -60,34 +58,26 @@ def edition(api: TestClient) -> str:
     return found
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Shop:
-    database = Database(f"sqlite:///{tmp_path / 'engagement.db'}")
-    upgrade(database)
-    shop = Shop(database, tmp_path)
-    shop.fill()
-    with database.write() as connection:
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_every_write_leaves_its_entry(api_shop: Shop) -> None:
+    with api_shop.database.write() as connection:
         facts.put(connection, breaker._TRIPPED, "too many bounces")
-    return shop
-
-
-def test_every_write_leaves_its_entry(shop: Shop) -> None:
-    described = shop.client().get("/api/openapi.json").json()
+    described = api_shop.client().get("/api/openapi.json").json()
     writing = {
         each["operationId"] for item in described["paths"].values() for each in item.values() if needs_write(each)
     }
     assert writing == set(WRITES)
-    api = shop.client(shop.token("backend"))
+    api = api_shop.client(api_shop.token("backend"))
     seen = 0
     for name, (write, actions) in WRITES.items():
         answer = write(api)
         assert answer.status_code < 300, (name, answer.text)
-        rows = shop.rows(audit_log)[seen:]
+        rows = api_shop.rows(audit_log)[seen:]
         seen += len(rows)
         assert [row["action"] for row in rows] == actions, name
         assert {row["actor"] for row in rows} == {"backend"}, name
         assert {row["request_id"] for row in rows} == {answer.headers["x-request-id"]}, name
-    kept = repr(shop.rows(audit_log))
+    kept = repr(api_shop.rows(audit_log))
     assert not any(word in kept for word in ("Ada", "@", "in its log"))
 
 

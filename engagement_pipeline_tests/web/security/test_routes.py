@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from starlette.types import Message
 
-from engagement_pipeline.migrations import upgrade
 from engagement_pipeline.platform.settings_groups import WebSettings
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.web.security import tokens
@@ -33,12 +33,11 @@ IDS = {"edition": "0123abcd4567", "user_id": "u1", "order_id": "o1", "email_id":
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Shop:
-    database = Database(f"sqlite:///{tmp_path / 'engagement.db'}")
-    upgrade(database)
-    shop = Shop(database, tmp_path)
+def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop(Database(sqlite_url), tmp_path)
     shop.fill()
-    return shop
+    yield shop
+    shop.database.close()
 
 
 def operations(shop: Shop) -> list[tuple[str, str]]:
