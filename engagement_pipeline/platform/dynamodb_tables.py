@@ -44,14 +44,12 @@ class Table:
         key: its primary key.
         indexes: in the order in which they are made.
         streams: whether its changes are told.
-        expires_by: the attribute with the second since 1970 after which DynamoDB may delete an item; None: none does.
     """
 
     name: Literal["users", "orders", "order_owners", "emails", "addresses", "audit"]
     key: Key
     indexes: tuple[Index, ...] = ()
     streams: bool = True
-    expires_by: str | None = None
 
     @property
     def key_attributes(self) -> tuple[str, ...]:

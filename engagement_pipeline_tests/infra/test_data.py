@@ -44,8 +44,7 @@ def test_a_table_is_the_one_that_the_package_defines(data: Template, table: Tabl
         assert projection["ProjectionType"] == index.projection
         assert tuple(projection.get("NonKeyAttributes", ())) == index.include
     assert made.get("StreamSpecification", {}).get("StreamViewType") == (STREAM_VIEW if table.streams else None)
-    expiry = {"AttributeName": table.expires_by, "Enabled": True} if table.expires_by else None
-    assert made.get("TimeToLiveSpecification") == expiry
+    assert "TimeToLiveSpecification" not in made
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)

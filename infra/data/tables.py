@@ -32,7 +32,6 @@ def _made(scope: Construct, table: Table, key: kms.IKey) -> dynamodb.Table:
         sort_key=_sort(table.key),
         billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
         stream=dynamodb.StreamViewType[STREAM_VIEW] if table.streams else None,
-        time_to_live_attribute=table.expires_by,
         encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
         encryption_key=key,
         # Also what an export to S3 reads from.
