@@ -52,10 +52,8 @@ def resolve(call: Writer, _: NoParameters, email_id: EmailId, resolution: Resolu
 
     The provider's own word still counts for more.
     """
-    stores, entry = (
-        call.pipeline.stores,
-        call.by.entry("email.resolved", "email", email_id, {"became": resolution.became}),
-    )
+    stores = call.pipeline.stores
+    entry = call.by.entry("email.resolved", "email", email_id, {"became": resolution.became})
     if not stores.ledger.get_emails([email_id]):
         raise not_found("e-mail")
     if not unknowns.resolve(stores, email_id, resolution.became, resolution.note, call.now, entry):
