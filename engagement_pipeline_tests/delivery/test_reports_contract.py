@@ -96,6 +96,13 @@ def test_an_email_is_found_by_the_providers_name(parts: Parts) -> None:
     assert parts.ledger.named([]) == {}
 
 
+def test_of_ids_that_nobody_can_have_there_is_nothing(parts: Parts) -> None:
+    for nobody in ("", "x" * 3_000):
+        assert parts.ledger.emails_of(nobody) == []
+        assert parts.ledger.get_emails([nobody]) == {}
+        assert parts.ledger.named([nobody]) == {}
+
+
 @pytest.mark.parametrize("order", list(permutations(["delivered", "clicked", "bounced"]))[::2])
 def test_any_order_of_reports_ends_the_same(parts: Parts, order: Sequence[Status]) -> None:
     [email_id] = sent(parts)

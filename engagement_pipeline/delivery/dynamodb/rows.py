@@ -19,7 +19,7 @@ from engagement_pipeline.platform.dynamodb import Dynamo
 from engagement_pipeline.platform.dynamodb_tables import ADDRESSES, EMAILS
 from engagement_pipeline.platform.dynamodb_values import Item
 from engagement_pipeline.platform.dynamodb_words import Condition, absent, all_of, equals, unchanged
-from engagement_pipeline.platform.dynamodb_writes import Put, Update
+from engagement_pipeline.platform.dynamodb_writes import Put, Update, is_possible
 from engagement_pipeline.platform.side_by_side import each
 
 Move = Callable[[StoredEmail], StoredEmail | None]
@@ -62,11 +62,11 @@ class Rows:
 
     def ids_of(self, user_id: str) -> list[str]:
         """Return the ids of a user's rows, and of what lies among them and is none; the index may lag behind."""
-        return self._ids(equals("userId", user_id), "user")
+        return self._ids_at("userId", user_id, "user")
 
     def named(self, provider_message_id: str) -> str | None:
         """Return our id of what the provider calls by this name."""
-        return next(iter(self._ids(equals("providerMessageId", provider_message_id), "provider")), None)
+        return next(iter(self._ids_at("providerMessageId", provider_message_id, "provider")), None)
 
     def held(self) -> dict[str, list[str]]:
         """Return the ids of rows that somebody holds, by who does; the index may lag behind."""
@@ -125,6 +125,9 @@ class Rows:
         """Make all writes or none; return the places of those that were refused."""
         refused = self._dynamo.transact(writes) if len(writes) > 1 else [self._dynamo.write(writes[0])]
         return {each_refused.position for each_refused in refused if each_refused is not None}
+
+    def _ids_at(self, attribute: str, value: str, index: str) -> list[str]:
+        return self._ids(equals(attribute, value), index) if is_possible((value,)) else []
 
     def _ids(self, key: Condition, index: str) -> list[str]:
         return [item["emailId"] for item in self._query(key, index)]
