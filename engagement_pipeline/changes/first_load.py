@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from engagement_pipeline.changes.consumer import NOT_STORABLE
 from engagement_pipeline.changes.events import BadChangeError, ChangeEvent, Entity, Item
-from engagement_pipeline.changes.item_reader import TABLES, ItemReader
-from engagement_pipeline.changes.leftovers import ItemId, has_rows, left_over
+from engagement_pipeline.changes.item_reader import TABLES, ItemReader, as_told
+from engagement_pipeline.changes.leftovers import has_rows, left_over
 from engagement_pipeline.changes.read_model import ReadModel
 from engagement_pipeline.changes.reading import Reading
 from engagement_pipeline.platform.batches import in_batches
@@ -115,7 +115,8 @@ class _Loader:
         removed = 0
         for keys in left_over(self._database, self._dynamo, entity):
             now = self._now()
-            removed += self._write([Reading(_gone(entity, key, now), None) for key in keys], now, begun)
+            gone = [_telling(entity, key[-1], key[0], None, now) for key in keys]
+            removed += self._write([Reading(event, None) for event in gone], now, begun)
         return removed
 
     def _take(self, entity: Entity, items: Sequence[Item], begun: datetime | None) -> LoadReport:
@@ -163,31 +164,21 @@ class _Loader:
 
 
 def _event(entity: Entity, item: Item, now: datetime) -> ChangeEvent:
-    """Return what an event would say of an item that is there."""
     user_id = item.get("userId")
+    owner = user_id if isinstance(user_id, str) and user_id else None
+    return _telling(entity, item[TABLES[entity].key.attributes[-1]], owner, as_told(item), now)
+
+
+def _telling(entity: Entity, entity_id: str, user_id: str | None, new: Item | None, now: datetime) -> ChangeEvent:
+    """Return what an event would say of an item as it is; None: that it is not there any more."""
     return ChangeEvent(
         version=1,
         event_id="load",
         entity=entity,
-        operation="created",
-        entity_id=item[TABLES[entity].key.attributes[-1]],
-        user_id=user_id if isinstance(user_id, str) and user_id else None,
+        operation="deleted" if new is None else "created",
+        entity_id=entity_id,
+        user_id=user_id,
         sequence=0,
         occurred_at=now,
-        # JSON has no sets.
-        new={name: sorted(value, key=str) if isinstance(value, set) else value for name, value in item.items()},
-    )
-
-
-def _gone(entity: Entity, key: ItemId, now: datetime) -> ChangeEvent:
-    """Return what an event would say of an item that is not there any more."""
-    return ChangeEvent(
-        version=1,
-        event_id="load",
-        entity=entity,
-        operation="deleted",
-        entity_id=key[-1],
-        user_id=key[0],
-        sequence=0,
-        occurred_at=now,
+        new=new,
     )

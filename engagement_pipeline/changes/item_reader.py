@@ -171,6 +171,11 @@ class ItemReader:
         return stored_user_of(item, self._secret_key, consent_when_missing=self._consent)
 
 
+def as_told(item: Item) -> Item:
+    """Return an item as an event tells of it: JSON has no sets."""
+    return {name: sorted(value, key=str) if isinstance(value, set) else value for name, value in item.items()}
+
+
 def _order(item: Item) -> Order | None:
     found = readable_orders([item])
     return found[0] if found else None
@@ -220,9 +225,7 @@ def _key(event: ChangeEvent) -> tuple[str, ...]:
 def _with(event: ChangeEvent, item: Item | None) -> ChangeEvent:
     if item is None:
         return event.model_copy(update={"operation": "deleted", "new": None, "fetch": False})
-    # As it would have come in an event: JSON has no sets.
-    new = {name: sorted(value, key=str) if isinstance(value, set) else value for name, value in item.items()}
-    return event.model_copy(update={"new": new, "fetch": False})
+    return event.model_copy(update={"new": as_told(item), "fetch": False})
 
 
 def _text(item: Item | None) -> str:
