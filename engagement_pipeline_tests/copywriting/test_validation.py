@@ -142,6 +142,7 @@ def test_a_subject_has_at_most_70_characters_with_the_longest_name_that_is_fille
         ("capes", {"capes", "cape"}),
         ("blouses", {"blouses", "blouse"}),
         ("essentials line", {"essentials line"}),
+        ("matches set", {"matches set"}),
         ("glass", {"glass"}),
         ("tutus bus", {"tutus bus"}),
     ],
