@@ -27,6 +27,7 @@ from engagement_pipeline.users.store import UserStore
 
 if TYPE_CHECKING:
     from engagement_pipeline.copywriting.preview import Preview
+    from engagement_pipeline.delivery.on_request import Writing
 
 
 class Pipeline:
@@ -104,6 +105,13 @@ class Pipeline:
         if self.settings.openai_api_key.get_secret_value() or self.settings.openai_base_url:
             return None
         return "no key: a model writes once OPENAI_API_KEY or OPENAI_BASE_URL is set"
+
+    @property
+    def writing(self) -> "Writing":
+        """What writing to one person on request takes."""
+        from engagement_pipeline.delivery.on_request import Writing
+
+        return Writing(self.stores, self.settings, self.brand, self.catalogue, lambda: self.copywriter)
 
     @contextmanager
     def warehouse(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -7,8 +7,7 @@ from fastapi import APIRouter, Query
 
 from engagement_pipeline.delivery.erasure import erase
 from engagement_pipeline.delivery.export import export_person
-from engagement_pipeline.delivery.on_request import NoSuchUserError, Writing, request_email
-from engagement_pipeline.pipeline import Pipeline
+from engagement_pipeline.delivery.on_request import NoSuchUserError, request_email
 from engagement_pipeline.scoring.population import published_population
 from engagement_pipeline.users.rows import StoredUser
 from engagement_pipeline.web.api.calls import Call, NoParameters, Reader, UserId, Writer
@@ -66,7 +65,7 @@ def write(
     def do() -> Done:
         try:
             requested = request_email(
-                _writing(call.pipeline),
+                call.pipeline.writing,
                 user_id,
                 call.by.actor,
                 wish.override_cool_down,
@@ -149,7 +148,3 @@ def _user(call: Call, user_id: str) -> StoredUser:
     if user is None:
         raise not_found("user")
     return user
-
-
-def _writing(pipeline: Pipeline) -> Writing:
-    return Writing(pipeline.stores, pipeline.settings, pipeline.brand, pipeline.catalogue, lambda: pipeline.copywriter)

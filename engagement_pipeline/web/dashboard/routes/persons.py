@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 
 from engagement_pipeline.delivery.erasure import erase
 from engagement_pipeline.delivery.export import export_person
-from engagement_pipeline.delivery.on_request import NoSuchUserError, Requested, Writing, request_email
+from engagement_pipeline.delivery.on_request import NoSuchUserError, Requested, request_email
 from engagement_pipeline.web.dashboard.figures import in_path
 from engagement_pipeline.web.dashboard.rendering import Said
 from engagement_pipeline.web.dashboard.routes.users import SECTION, page_of
@@ -28,12 +28,9 @@ def write(screen: Writer, fields: Fields, user_id: str) -> Response:
         return page_of(screen, user_id, said=_NOT_CONFIRMED, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     override = text(fields, "override_cool_down") == _YES
     pipeline = screen.pipeline
-    writing = Writing(
-        pipeline.stores, pipeline.settings, pipeline.brand, pipeline.catalogue, lambda: pipeline.copywriter
-    )
     try:
         requested = request_email(
-            writing, user_id, screen.session.actor, override, pipeline.now(), request_id=screen.by.request_id
+            pipeline.writing, user_id, screen.session.actor, override, pipeline.now(), request_id=screen.by.request_id
         )
     except NoSuchUserError:
         return screen.missing(SECTION, "user")
