@@ -1,5 +1,7 @@
 """The migrations build exactly the tables that the code declares."""
 
+import subprocess
+import sys
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,22 +14,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 
-import engagement_pipeline.changes.tables
-import engagement_pipeline.copywriting.tables
-import engagement_pipeline.delivery.tables
 import engagement_pipeline.migrations
-import engagement_pipeline.platform.audit
-import engagement_pipeline.platform.change_claims
-import engagement_pipeline.platform.change_log
-import engagement_pipeline.platform.idempotency
-import engagement_pipeline.platform.published
-import engagement_pipeline.platform.run_failures
-import engagement_pipeline.platform.run_marks
-import engagement_pipeline.scoring.tables
-import engagement_pipeline.users.tables
-import engagement_pipeline.web.security.tables
 from engagement_pipeline.migrations import is_current, upgrade
-from engagement_pipeline.platform.sql import Database, metadata
+from engagement_pipeline.migrations.declared import metadata
+from engagement_pipeline.platform.sql import Database
 from engagement_pipeline_tests.conftest import NOW
 from engagement_pipeline_tests.users.builders import store_of, user
 
@@ -35,6 +25,16 @@ from engagement_pipeline_tests.users.builders import store_of, user
 def test_migrated_schema_equals_the_declared_one(database: Database) -> None:
     with database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_every_table_of_the_code_is_declared() -> None:
+    package = Path(engagement_pipeline.migrations.__file__).parents[1]
+    with_tables = {path for path in package.rglob("*.py") if "= sa.Table(" in path.read_text(encoding="utf-8")}
+    modules = {".".join(path.relative_to(package.parent).with_suffix("").parts) for path in with_tables}
+    assert len(modules) > 10
+    script = "import sys, engagement_pipeline.migrations.declared; print(*sys.modules)"
+    known = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
+    assert modules <= set(known)
 
 
 def test_upgrade_twice_changes_nothing(database: Database) -> None:

@@ -3,20 +3,9 @@
 import sqlalchemy as sa
 from alembic import context
 
-import engagement_pipeline.copywriting.tables
-import engagement_pipeline.delivery.tables
-import engagement_pipeline.platform.audit
-import engagement_pipeline.platform.change_claims
-import engagement_pipeline.platform.change_log
-import engagement_pipeline.platform.idempotency
-import engagement_pipeline.platform.published
-import engagement_pipeline.platform.run_failures
-import engagement_pipeline.platform.run_marks
-import engagement_pipeline.scoring.tables
-import engagement_pipeline.users.tables
-import engagement_pipeline.web.security.tables  # noqa: F401
+from engagement_pipeline.migrations.declared import metadata
 from engagement_pipeline.platform.settings import get_settings
-from engagement_pipeline.platform.sql import Database, metadata
+from engagement_pipeline.platform.sql import Database
 
 
 def _run(connection: sa.Connection) -> None:
