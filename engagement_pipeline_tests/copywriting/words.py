@@ -124,8 +124,8 @@ TO_A_MACHINE = (
 
 # And here to clients.
 TO_CLIENTS = (
-    "signore the, ignore thematic, instructional, impromptu, promptly, ecosystem message, bayou are now,"
-    " you are nowhere, was an AI, as an aim, misanswer in, answer inside, blueprint the, print them"
+    "signore the, ignore thematic, reinstruction, instructional, reprompt, impromptu, promptly, ecosystem message,"
+    " bayou are now, you are nowhere, was an AI, as an aim, misanswer in, answer inside, blueprint the, print them"
 )
 
 # What makes an offer larger than it is.
