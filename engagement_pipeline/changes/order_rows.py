@@ -2,23 +2,18 @@
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from typing import Final
 
 import sqlalchemy as sa
 
 from engagement_pipeline.changes.reading import Reading
 from engagement_pipeline.platform.change_log import Change, Operation
-from engagement_pipeline.platform.sql import upsert
 from engagement_pipeline.users.derived import chunks
 from engagement_pipeline.users.models import Order
-from engagement_pipeline.users.rows import order_row
 from engagement_pipeline.users.tables import orders
-from engagement_pipeline.users.writing import orders_by_id
+from engagement_pipeline.users.writing import orders_by_id, upsert_orders
 
 # Given the users and ids of orders, returns those that there are now, the newest of each id.
 LookUp = Callable[[Collection[tuple[str, str]]], Sequence[Order]]
-
-_COLUMNS: Final = ("user_id", "ordered_at", "total_value", "item_count", "skus", "status", "updated_at")
 
 
 def write(
@@ -37,7 +32,7 @@ def write(
         if reading.row is None and _owner(stored, reading.event.entity_id) == reading.event.user_id
     } - there.keys()
     changed = [order for order in there.values() if stored.get(order.order_id) != order]
-    upsert(connection, orders, [order_row(order, now) for order in changed], _COLUMNS)
+    upsert_orders(connection, changed, now)
     for chunk in chunks(gone):
         connection.execute(sa.delete(orders).where(orders.c.order_id.in_(chunk)))
     changes = [_written(order, stored) for order in changed]

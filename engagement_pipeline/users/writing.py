@@ -106,7 +106,7 @@ def write_orders(connection: sa.Connection, batch: Sequence[Order], now: datetim
     owners = {order.user_id for order in changed}
     if unknown := owners - known_among(connection, owners):
         raise UnknownUserError(unknown)
-    upsert(connection, orders, [order_row(order, now) for order in changed], _ORDER_COLUMNS)
+    upsert_orders(connection, changed, now)
     moved = [
         existing[order.order_id]
         for order in changed
@@ -119,6 +119,11 @@ def write_orders(connection: sa.Connection, batch: Sequence[Order], now: datetim
     log.extend(Change("order", order.order_id, order.user_id, "updated") for order in moved)
     change_log.append(connection, log, now)
     return _counts(len(batch), operations)
+
+
+def upsert_orders(connection: sa.Connection, batch: Sequence[Order], now: datetime) -> None:
+    """Write orders' rows and nothing that goes with them."""
+    upsert(connection, orders, [order_row(order, now) for order in batch], _ORDER_COLUMNS)
 
 
 def remove_user(connection: sa.Connection, user_id: str, now: datetime) -> bool:

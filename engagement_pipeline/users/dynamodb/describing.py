@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 
 from engagement_pipeline.platform.audit import AuditEntry
-from engagement_pipeline.platform.dynamodb_audit import audit_put
+from engagement_pipeline.platform.dynamodb_audit import audit_puts
 from engagement_pipeline.platform.dynamodb_tables import USERS
 from engagement_pipeline.platform.dynamodb_values import Item
 from engagement_pipeline.platform.dynamodb_words import absent
@@ -56,7 +56,7 @@ def create(reader: DynamoUserReader, user: User, now: datetime, audit: AuditEntr
         AlreadyThereError: there is one of this id; nothing was written.
     """
     item = new_user(user, reader.counted(user.user_id), reader.secret_key, now)
-    writes: list[Write] = [Put(USERS, item, absent("userId")), *_entry(audit)]
+    writes: list[Write] = [Put(USERS, item, absent("userId")), *audit_puts(audit)]
     if reader.dynamo.transact(writes):
         raise AlreadyThereError
     return reader.stored(item)
@@ -79,7 +79,7 @@ def change(reader: DynamoUserReader, user: User, version: int, now: datetime, au
         if _says(stored, seen, user):
             break
         update = described(user, seen, reader.counted(user.user_id), reader.secret_key, now)
-        if not reader.dynamo.transact([update, *_entry(audit)]):
+        if not reader.dynamo.transact([update, *audit_puts(audit)]):
             stored = reader.stored(after(update, seen))
             break
     return stored
@@ -95,7 +95,3 @@ def _write(reader: DynamoUserReader, user: User, seen: Item | None, now: datetim
 def _says(stored: StoredUser, seen: Item, user: User) -> bool:
     # Consent that only a setting lends is written down once somebody has really given it.
     return is_described_by(stored, user) and "consent" in seen
-
-
-def _entry(audit: AuditEntry | None) -> list[Write]:
-    return [] if audit is None else [audit_put(audit)]

@@ -5,12 +5,11 @@ user was read. So two writers of one user's orders never pass each other by, and
 than the user: users are read first. Whose an order is stands in a table of its own, and is decided there.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from engagement_pipeline.platform.audit import AuditEntry
 from engagement_pipeline.platform.dynamodb import TRANSACT_AT_ONCE
 from engagement_pipeline.platform.dynamodb_audit import audit_put
 from engagement_pipeline.platform.dynamodb_tables import ORDER_OWNERS, ORDERS
@@ -23,14 +22,13 @@ from engagement_pipeline.users.dynamodb.attributes import aggregated, aggregates
 from engagement_pipeline.users.dynamodb.items import readable_orders
 from engagement_pipeline.users.dynamodb.reading import DynamoUserReader, counted_among
 from engagement_pipeline.users.models import Order
+from engagement_pipeline.users.store import AuditOfOrders
 from engagement_pipeline.users.writing import UnknownUserError, WriteCounts
 
 _TRIES: Final = 60
 _CROWDED: Final = "orders of the same users are written all the time"
 # An order that moves takes five writes: itself, where it was, whose it is, its user and whose it was.
 _ORDERS_AT_ONCE: Final = 16
-
-Entries = Callable[[WriteCounts], Sequence[AuditEntry]]
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class _View:
 
 
 def write_orders(
-    reader: DynamoUserReader, batch: Sequence[Order], now: datetime, entries: Entries | None
+    reader: DynamoUserReader, batch: Sequence[Order], now: datetime, entries: AuditOfOrders | None
 ) -> WriteCounts:
     """Write orders and bring the aggregates of their users up to date.
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 from engagement_pipeline.platform import facts
 from engagement_pipeline.platform.audit import AuditEntry
 from engagement_pipeline.platform.dynamodb import Dynamo
-from engagement_pipeline.platform.dynamodb_audit import audit_put
+from engagement_pipeline.platform.dynamodb_audit import audit_puts
 from engagement_pipeline.platform.dynamodb_tables import ORDER_OWNERS, ORDERS, USERS
 from engagement_pipeline.platform.dynamodb_words import Condition, absent, all_of, any_of, at_most, equals, exists
-from engagement_pipeline.platform.dynamodb_writes import Delete, Update, Write, is_possible
+from engagement_pipeline.platform.dynamodb_writes import Delete, Update, is_possible
 from engagement_pipeline.platform.side_by_side import each
 from engagement_pipeline.platform.sql import Database
 from engagement_pipeline.users import rejects
@@ -67,7 +67,7 @@ class DynamoUserStore(DynamoUserReader):
         if not is_possible((user_id,)):
             return False
         # The user first: without one, nobody can add an order.
-        refused = self.dynamo.transact([Delete(USERS, (user_id,), _is_of(version)), *_entry(audit)])
+        refused = self.dynamo.transact([Delete(USERS, (user_id,), _is_of(version)), *audit_puts(audit)])
         if refused and refused[0].item is not None:
             raise ChangedMeanwhileError
         left = self.dynamo.query(ORDERS, equals("userId", user_id), attributes=("userId", "orderId"))
@@ -125,7 +125,3 @@ def _scored(score: UserScore, now: datetime) -> Update:
     is_newer = any_of(absent("scoredAt"), at_most("scoredAt", moment))
     sets = {"engagementScore": score.score, "scoreBand": score.band, "scoredAt": moment}
     return Update(USERS, (score.user_id,), sets=sets, condition=all_of(exists("userId"), is_newer))
-
-
-def _entry(audit: AuditEntry | None) -> list[Write]:
-    return [] if audit is None else [audit_put(audit)]
