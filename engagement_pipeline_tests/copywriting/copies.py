@@ -20,6 +20,8 @@ KNITWEAR = Offer(
     until=date(2026, 12, 6),
 )
 SHIPPING = Offer(id="shipping", text="Free shipping on your next order over $50.")
+JUST_KNITWEAR = Offer(id="just", text="15% off knitwear")
+ONE_PIECE = Offer(id="piece", text="15% off the Cloud Cardigan")
 OFFERED = brief(categories=("dresses", "knitwear"), items=(CARDIGAN,), offers=(KNITWEAR, SHIPPING))
 NAMED = brief(categories=("dresses", "knitwear", "denim"), items=(CARDIGAN, JEAN))
 BOUGHT = brief(categories=("dresses", "knitwear"), last_items=(JEAN,), offers=(KNITWEAR,))
@@ -69,12 +71,18 @@ GOOD_COPIES: list[tuple[str, dict[str, Any], Brief]] = [
     ("its discount", {"first": "There is a 15% discount on knitwear for you, if it is of use to you."}, OFFERED),
     ("its code", {"first": "When you find what you like, the code COZY15 is all that you need."}, OFFERED),
     ("its last day", {"first": "The code COZY15 is yours until December 6, if it is of use to you."}, OFFERED),
+    ("its own weekday", {"first": "The last day to use COZY15 is Sunday, December 6, if you like."}, OFFERED),
     ("its last day in other words", {"preheader": "The code COZY15 expires on Sunday, December 6th, 2026."}, OFFERED),
     ("its last day the other way round", {"preheader": "You can use COZY15 only until the 6th of December."}, OFFERED),
     (
         "an item of its category, and then the offer",
         {"first": "You would reach for the Cloud Cardigan a lot. Use COZY15 for 15% off."},
         OFFERED,
+    ),
+    (
+        "an offer on one piece, word for word",
+        {"first": "There is 15% off the Cloud Cardigan, if it is of use to you."},
+        brief(categories=("dresses", "knitwear"), items=(CARDIGAN,), offers=(ONE_PIECE,)),
     ),
     ("free shipping where it is free", {"first": "There is free shipping on your next order over $50 too."}, OFFERED),
     ("a reason", {"reasons": ("silence", "category:dresses", "promise:1", "idea:dresses")}, SEASON),
@@ -383,6 +391,43 @@ _OF_OTHERS: list[tuple[str, dict[str, Any], Brief, str]] = [
     ("another code", {"first": "When you find what you like, COZY20 is all that you need here."}, OFFERED, "code"),
     ("another amount", {"first": "There is free shipping on your next order over $30 for you."}, OFFERED, "currency"),
     ("a larger amount", {"first": "There is free shipping on an order over $50,000 for you too."}, OFFERED, "figure"),
+    ("another weekday", {"first": "The last day to use COZY15 is Monday, December 6, if you like."}, OFFERED, "figure"),
+    (
+        "another weekday, no comma",
+        {"first": "You can use COZY15 on Monday December 6th if you like it."},
+        OFFERED,
+        "figure",
+    ),
+    (
+        "an offer in its own words, and one category more",
+        {"first": "There is 15% off knitwear and dresses for you, if it is of use to you."},
+        brief(categories=("dresses", "knitwear"), offers=(JUST_KNITWEAR, SHIPPING)),
+        "offer_scope",
+    ),
+    (
+        "an offer in its own words, and everything",
+        {"first": "There is 15% off knitwear, as on everything that we have for you here."},
+        brief(categories=("dresses", "knitwear"), offers=(JUST_KNITWEAR,)),
+        "offer_scope",
+    ),
+    (
+        "an offer in its own words, and then some",
+        {"first": "There is 15% off all knitwear with the code COZY15 and on the dresses too."},
+        OFFERED,
+        "offer_scope",
+    ),
+    (
+        "an offer without a figure in its own words, and then some",
+        {"first": "There is free shipping on your next order over $50, and on all that follow."},
+        OFFERED,
+        "offer_scope",
+    ),
+    (
+        "an offer on one piece, on another category",
+        {"first": "There is 15% off dresses for you, if it is of use to you."},
+        brief(categories=("dresses", "knitwear"), items=(CARDIGAN,), offers=(ONE_PIECE,)),
+        "offer_scope",
+    ),
     ("another last day", {"first": "The last day to use COZY15 is December 7, if you like it."}, OFFERED, "figure"),
     (
         "a last day of an offer without one",

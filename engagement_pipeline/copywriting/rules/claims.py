@@ -1,13 +1,14 @@
 """Claims: nothing is promised, named or hurried that the brief and the brand do not say themselves."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from engagement_pipeline.copywriting import wording
 from engagement_pipeline.copywriting.brand import Brand
-from engagement_pipeline.copywriting.brief import Silence
+from engagement_pipeline.copywriting.brief import Brief, Silence
+from engagement_pipeline.copywriting.catalogue import Offer
 from engagement_pipeline.copywriting.facts import facts_of
 from engagement_pipeline.copywriting.rules.letter import Code, Letter, Violation
 from engagement_pipeline.copywriting.rules.own_words import neutral, phrases, values_of
@@ -39,6 +40,10 @@ TIMES: Mapping[Silence, frozenset[str]] = {
     "most_of_a_year": frozenset({"most of a year"}),
     "over_a_year": frozenset({"over a year", "more than a year"}),
 }
+
+
+# Of private use: no line of copy may hold one.
+_FIRST_SIGN: Final = 0xE000
 
 
 def unproved(letter: Letter) -> Iterator[Violation]:
@@ -76,18 +81,18 @@ def offer_scope(letter: Letter) -> Iterator[Violation]:
     A sentence that states an offer's value may name all, or a category (or an item of it), only where the offer's own
     text does. Where that names categories, a percentage stands in a passage that names one of them.
     """
-    offers = [(offer, _Scope.of(offer.text, letter.brand)) for offer in letter.brief.offers]
-    whole = phrases(tuple(offer.text.rstrip(".! ") for offer, _ in offers))
+    offers = _offered(letter)
     for passage in letter.passages if offers else ():
-        text = passage.nameless
-        for item in letter.brief.goods:
-            text = phrases((item.name,)).sub(item.category, text)
+        text = _in_categories(passage.nameless, letter.brief)
         around = _Scope.of(text, letter.brand)
-        for sentence in wording.SENTENCE_END.split(neutral(whole, text)):
-            stated = [allowed for offer, allowed in offers if values_of(offer).search(sentence)]
+        for offered in offers:
+            text = neutral(phrases((offered.words,)), text, offered.sign)
+        for sentence in wording.SENTENCE_END.split(text):
+            stated = [offered.scope for offered in offers if offered.is_stated_in(sentence)]
             claimed = _Scope.of(sentence, letter.brand)
             if stated and not any(_covers(allowed, claimed, around, sentence) for allowed in stated):
-                yield Violation("offer_scope", f"{passage.field}: {sentence.strip()!r} says more than the offer")
+                said = _with_words(offers, sentence.strip())
+                yield Violation("offer_scope", f"{passage.field}: {said!r} says more than the offer")
 
 
 def forbidden_phrases(letter: Letter) -> Iterator[Violation]:
@@ -112,7 +117,7 @@ def category_forms(names: tuple[str, ...]) -> dict[str, str]:
     """Map the ways to write a category, in the singular too, to its name."""
     forms = {}
     for name in names:
-        for form in (name, re.sub(r"(?<=ss|sh|ch)es$|(?<=xe|ze)s$|(?<![su])s$", "", name)):
+        for form in (name, re.sub(r"(?<=ss|sh|ch)es$|(?<![su])s$", "", name)):
             forms[form.casefold()] = name
     return forms
 
@@ -129,6 +134,39 @@ class _Scope(NamedTuple):
         named = (forms[match.group().casefold()] for match in phrases(tuple(forms)).finditer(text))
         sweeping = (match.group().casefold() for match in wording.SWEEPING.finditer(text))
         return cls(frozenset(named), frozenset(sweeping))
+
+
+class _Offered(NamedTuple):
+    """An offer, with a sign that stands for its own words: they are true, but what a sentence adds need not be."""
+
+    offer: Offer
+    sign: str
+    words: str
+    scope: _Scope
+
+    def is_stated_in(self, sentence: str) -> bool:
+        return self.sign in sentence or values_of(self.offer).search(sentence) is not None
+
+
+def _offered(letter: Letter) -> list[_Offered]:
+    words = [_in_categories(offer.text.rstrip(".! "), letter.brief) for offer in letter.brief.offers]
+    return [
+        _Offered(offer, chr(_FIRST_SIGN + place), words[place], _Scope.of(words[place], letter.brand))
+        for place, offer in enumerate(letter.brief.offers)
+    ]
+
+
+def _in_categories(text: str, brief: Brief) -> str:
+    """Let goods speak for their categories."""
+    for item in brief.goods:
+        text = phrases((item.name,)).sub(item.category, text)
+    return text
+
+
+def _with_words(offers: Iterable[_Offered], sentence: str) -> str:
+    for offered in offers:
+        sentence = sentence.replace(offered.sign, offered.words)
+    return sentence
 
 
 def _covers(allowed: _Scope, claimed: _Scope, around: _Scope, sentence: str) -> bool:

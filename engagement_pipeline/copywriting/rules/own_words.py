@@ -24,11 +24,11 @@ def without_own_words(text: str, brief: Brief, brand: Brand) -> str:
     return neutral(_own_words(phrases, brief.offers), text)
 
 
-def neutral(pattern: re.Pattern[str], text: str) -> str:
+def neutral(pattern: re.Pattern[str], text: str, instead: str = "it") -> str:
     """Replace what a pattern finds by a word that no rule minds, so that the sentence around it keeps its shape."""
 
     def word(match: re.Match[str]) -> str:
-        return "it" + (match.group()[-1] if match.group()[-1] in ".!?" else "")
+        return instead + (match.group()[-1] if match.group()[-1] in ".!?" else "")
 
     return pattern.sub(word, text)
 
@@ -80,9 +80,9 @@ def _stated_in_fields(offer: Offer) -> Iterator[str]:
 def _date(until: date) -> str:
     month = rf"(?:{until:%B}|{until:%b}\.?)"
     day = rf"{until.day}(?:st|nd|rd|th)?"
-    return (
-        rf"{_BEFORE_A_DATE}(?:{until:%A},? )?(?:the )?(?:{month} {day}|{day} (?:of )?{month})(?:,? {until.year}(?!\d))?"
-    )
+    # Its own weekday or none: "Monday, December 6" is another day than that of the offer.
+    weekday = rf"(?:{until:%A},? |(?<!day )(?<!day, ))"
+    return rf"{_BEFORE_A_DATE}{weekday}(?:the )?(?:{month} {day}|{day} (?:of )?{month})(?:,? {until.year}(?!\d))?"
 
 
 def _any_of(parts: Sequence[str]) -> re.Pattern[str]:
