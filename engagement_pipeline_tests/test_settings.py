@@ -1,11 +1,13 @@
 """Settings: read from the environment, validated once, refusing what would make no sense."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
 from engagement_pipeline.platform.dynamodb_tables import TABLES
-from engagement_pipeline.platform.settings import Settings
-from engagement_pipeline.platform.settings_groups import DynamoSettings
+from engagement_pipeline.platform.settings import PROJECT_ROOT, Settings, located
+from engagement_pipeline.platform.settings_groups import DynamoSettings, SmtpSettings
 
 
 @pytest.mark.parametrize(
@@ -75,3 +77,25 @@ def test_all_tables_are_named_or_none() -> None:
 def test_a_queue_of_changes_needs_tables() -> None:
     with pytest.raises(ValidationError, match="changes_queue_url"):
         DynamoSettings(changes_queue_url="https://sqs.eu-west-1.amazonaws.com/1/changes")
+
+
+def test_paths_are_told_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = Settings(
+        data_dir=Path("shop"),
+        catalogue_file=Path("/srv/catalogue.yaml"),
+        database_url="sqlite:///shop/store.db?timeout=5",
+        smtp=SmtpSettings(dkim_key_file=Path("keys/dkim.pem"), dkim_selector="a", dkim_domain="our-shop.net"),
+    )
+    assert located(given) == {
+        "ENGAGEMENT_DATA_DIR": str(tmp_path / "shop"),
+        "ENGAGEMENT_BRAND_FILE": str(PROJECT_ROOT / "data" / "brand.yaml"),
+        "ENGAGEMENT_CATALOGUE_FILE": "/srv/catalogue.yaml",
+        "ENGAGEMENT_SMTP__DKIM_KEY_FILE": str(tmp_path / "keys" / "dkim.pem"),
+        "ENGAGEMENT_DATABASE_URL": f"sqlite:///{tmp_path}/shop/store.db?timeout=5",
+    }
+
+
+@pytest.mark.parametrize("url", ["", "sqlite://", "sqlite:///:memory:", "postgresql://shop@host/name"])
+def test_a_store_that_is_no_file_stays_where_it_is(url: str) -> None:
+    assert located(Settings(database_url=url)).get("ENGAGEMENT_DATABASE_URL", "") == url

@@ -9,7 +9,7 @@ import typer
 
 from engagement_pipeline.cli.dagster_home import prepare
 from engagement_pipeline.platform.priority import give_way
-from engagement_pipeline.platform.settings import PROJECT_ROOT, get_settings
+from engagement_pipeline.platform.settings import PROJECT_ROOT, get_settings, located
 
 _Port = Annotated[int, typer.Option(help="Port of the Dagster UI on 127.0.0.1.", min=1, max=65535)]
 _WebPort = Annotated[int, typer.Option(help="Port of dashboard and API on 127.0.0.1.", min=1, max=65535)]
@@ -38,6 +38,7 @@ def dev(port: _Port = 3000, web_port: _WebPort = 8000) -> None:
     dagster = [sys.executable, "-W", "ignore:Function `dev_command`", "-m", "dagster"]
     workspace = str(PROJECT_ROOT / "workspace.yaml")
     # In this process's place, so that whoever stops it stops Dagster; from its home, whose dagster.yaml it reads.
+    os.environ.update(located(settings))
     os.chdir(home)
     os.execv(sys.executable, [*dagster, "dev", "-w", workspace, "--host", "127.0.0.1", "--port", str(port)])  # noqa: S606
 

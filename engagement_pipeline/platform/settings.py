@@ -4,12 +4,13 @@ Nested settings use a double underscore: `ENGAGEMENT_GATE__COOL_DOWN_DAYS=35`.
 The defaults need no account: SQLite, DuckDB, template copy, an outbox folder.
 """
 
+from collections.abc import Iterator
 from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field, SecretStr, model_validator
+from pydantic import AliasChoices, BaseModel, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from engagement_pipeline.platform.settings_groups import (
@@ -104,6 +105,27 @@ class Settings(BaseSettings):
     @property
     def incoming_dir(self) -> Path:
         return self.data_dir / "incoming"
+
+
+def located(settings: Settings) -> dict[str, str]:
+    """Return the variables that say where files are, by whole paths: for processes that start in another folder."""
+    database = {"ENGAGEMENT_DATABASE_URL": _located_url(settings.database_url)} if settings.database_url else {}
+    return {**dict(_paths(settings, "ENGAGEMENT_")), **database}
+
+
+def _paths(group: BaseModel, prefix: str) -> Iterator[tuple[str, str]]:
+    for name in type(group).model_fields:
+        value = getattr(group, name)
+        if isinstance(value, BaseModel):
+            yield from _paths(value, f"{prefix}{name.upper()}__")
+        elif isinstance(value, Path):
+            yield f"{prefix}{name.upper()}", str(value.absolute())
+
+
+def _located_url(url: str) -> str:
+    scheme, separator, file = url.partition(":///")
+    is_file = scheme.split("+")[0] == "sqlite" and separator and file and file != ":memory:"
+    return f"{scheme}:///{Path(file).absolute()}" if is_file else url
 
 
 @cache

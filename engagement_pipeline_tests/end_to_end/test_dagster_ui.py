@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,7 +21,7 @@ from engagement_pipeline.cli.demo import claim_changes, run_job
 from engagement_pipeline.pipeline import Pipeline
 from engagement_pipeline.platform import clock
 from engagement_pipeline.platform.priority import NICENESS
-from engagement_pipeline.platform.settings import Settings
+from engagement_pipeline.platform.settings import PROJECT_ROOT, Settings
 from engagement_pipeline.platform.settings_groups import GateSettings
 from engagement_pipeline_tests.defs.conftest import silent_user
 from engagement_pipeline_tests.processes import free_port
@@ -55,10 +56,15 @@ def served(pipeline: Pipeline, web_port: int) -> Iterator[tuple[str, int]]:
         run_job(pipeline, "refresh_engagement")
         run_job(pipeline, "send_emails")
     port = free_port()
+    # Paths as people write them: they count from where the command is given, in every process that it starts.
+    folder = pipeline.settings.data_dir.parent
+    shutil.copy(PROJECT_ROOT / "data" / "catalogue.yaml", folder / "our-catalogue.yaml")
     environment = {
         **os.environ,
         "DAGSTER_HOME": str(home),
-        "ENGAGEMENT_DATA_DIR": str(pipeline.settings.data_dir),
+        "ENGAGEMENT_DATA_DIR": pipeline.settings.data_dir.name,
+        "ENGAGEMENT_DATABASE_URL": f"sqlite:///{pipeline.settings.data_dir.name}/engagement.db",
+        "ENGAGEMENT_CATALOGUE_FILE": "our-catalogue.yaml",
         "ENGAGEMENT_GATE__SENDING_HOUR_FROM": "0",
         "ENGAGEMENT_GATE__SENDING_HOUR_TO": "24",
         "ENGAGEMENT_GATE__HOLD_OUT_SHARE": "0",
@@ -66,7 +72,7 @@ def served(pipeline: Pipeline, web_port: int) -> Iterator[tuple[str, int]]:
     entry = "from engagement_pipeline.cli import main; main()"
     command = [sys.executable, "-c", entry, "dev", "--port", str(port), "--web-port", str(web_port)]
     with (pipeline.settings.data_dir / "dagster.log").open("w") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
         try:
             wait_for(lambda: is_open(port) and is_open(web_port))
             yield f"http://127.0.0.1:{port}", process.pid
