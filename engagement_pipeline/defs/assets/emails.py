@@ -22,7 +22,7 @@ LOG_EVERY_SECONDS: Final = 10.0
 
 
 @dg.asset(
-    deps=["at_risk_cohorts", "raw_users"],
+    deps=["at_risk_cohorts", "raw_users", "raw_orders"],
     group_name="emails",
     kinds={"sqlalchemy", "jinja"},
     owners=MARKETING_TEAM,
