@@ -99,9 +99,10 @@ def take_in_batches(database: Database, events: Sequence[Event], rng: random.Ran
     """Take all events, some more than once, in any order and in transactions of any size."""
     queue = [*events, *rng.choices(list(events), k=len(events) // 2)]
     rng.shuffle(queue)
+    feedback = sql_stores(database).feedback
     while queue:
         size = rng.randint(1, len(queue))
-        take(database, queue[:size])
+        feedback.take(queue[:size], LATER)
         del queue[:size]
 
 
